@@ -16,8 +16,10 @@ from google.protobuf.message import Message
 from starlette.responses import RedirectResponse, Response
 
 from exchange.console.blinding import Pins
+from exchange.console.names import Names
 from exchange.console.recognition import recognise
 from exchange.console.session import COOKIE
+from exchange.v1.legal_basis_service_pb2 import ListProcessingActivitiesResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -67,6 +69,7 @@ class Shown:
     change: Callable[[str, Session], None] = field(default=lambda _number, _session: None)
     # Gives it as it is at this moment, whatever another request made of it meanwhile; None once it has ended.
     peek: Callable[[str], Session | None] = field(default=lambda _number: None)
+    names: Names = field(default_factory=lambda: Names({}, lambda: 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,10 @@ class Look:
         """Keep this session in another form."""
         self.shown.change(self.request.cookies[COOKIE], session)
 
+    async def know_names(self) -> None:
+        """Ask what organisations are called, where that was long ago."""
+        await self.shown.names.refresh(lambda request: self.ask(request, ListProcessingActivitiesResponse))
+
     def at_this_moment(self) -> Session:
         """Return this session as it is now: between this and `keep` no other request comes, without an await."""
         return self.shown.peek(self.request.cookies.get(COOKIE, "")) or self.session
@@ -152,6 +159,7 @@ class Framed:
             "now": datetime.fromtimestamp(self.shown.clock(), UTC),
             "organisation": self.shown.line.organisation.name,
             "safe": self.session is not None and self.session.safe,
+            "names": self.shown.names.told,
         }
         text = self.shown.templates.get_template(template).render(around | dict(told))
         return Response(text, status, {"Content-Type": HTML})

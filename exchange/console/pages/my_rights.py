@@ -8,6 +8,7 @@ Source: GDPR 12(3), 15-18, 20, 21, 77; Wmo 2015 5.3.5; Jeugdwet 7.3.9.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from exchange.console.page import Look
     from exchange.console.resident.asking import Case
+    from exchange.console.resident.known import Known
     from exchange.console.resident.ways import Way
 
 PLACE: Final = "/mijn/4"
@@ -103,6 +105,7 @@ async def show(look: Look) -> Response:
         asked=asked,
         is_open=OPEN,
         limits=around.get("limits", []),
+        against=partial(_against, known=await known_of(look) if around.get("limits") else None, plain=plain),
         restriction=RESTRICTION,
         ways=WAYS,
         speaks=(await authority_of(look, case.case_id)).speaks,
@@ -228,6 +231,12 @@ def _chosen(choices: list[tuple[str, str]], key: str) -> str:
     if found is None:
         raise Refused("NO_SUCH", later("Dit is er niet, of niet meer."), HTTPStatus.NOT_FOUND)
     return found
+
+
+def _against(recipient: str, known: Known | None, plain: Plain) -> str:
+    """Return against whom a limit stands, in words; nothing where it is against everybody."""
+    oin, _, task = recipient.partition("/")
+    return known.who(oin, task, plain.words) if known is not None and recipient else ""
 
 
 async def _around(look: Look, case: Case) -> dict[str, Any]:
