@@ -123,7 +123,7 @@ class Look:
         await self.shown.names.refresh(lambda request: self.ask(request, ListProcessingActivitiesResponse))
 
     def at_this_moment(self) -> Session:
-        """Return this session as it is now: between this and `keep` no other request comes, without an await."""
+        """Return this session as it is now: until an await, no other request comes between."""
         return self.shown.peek(self.request.cookies.get(COOKIE, "")) or self.session
 
     def heading(self, title: str, neutral: str) -> str:

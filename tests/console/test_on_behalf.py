@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +14,10 @@ from exchange.console.pages.on_behalf import TRIES_MAX
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import representation_service_pb2 as people_pb
-from tests.console.house import OFFICER, RESIDENT, House, Visitor
+from tests.console.house import MENTOR, OFFICER, PARENT, RESIDENT, House, Visitor
 from tests.console.resident_life import NOTICE, NOTICE_SHA256
 from tests.console.resident_reads import form_of, words_of
-from tests.server.family import TODAY, WORDS, Family, stamp
+from tests.server.family import TODAY, WORDS, Family
 from tests.server.town import ACCESS, CITY, INVESTIGATE
 
 if TYPE_CHECKING:
@@ -132,7 +129,7 @@ def test_the_child_reads_that_his_representative_looked_and_tried(house: House, 
 
 
 def test_of_a_child_of_thirteen_a_parent_answers_what_the_law_gives_him(house: House, sem: Family) -> None:
-    """Wmo 2015 5.3.3, Jeugdwet 7.3.11: leave to tell is the child's; UAVG 5: consent of the GDPR is not yet."""
+    """Leave to tell is the child's (Wmo 2015 5.3.3, Jeugdwet 7.3.11); consent of the GDPR not yet (UAVG 5)."""
     statutory, gdpr = asked(sem, consent_pb.CONSENT_KIND_STATUTORY), asked(sem, consent_pb.CONSENT_KIND_GDPR)
     listed = sem.own().consent.list_consents(
         claim=ACCESS, case_id=sem.case_id, fields=["consents.consent_id"]
@@ -177,9 +174,36 @@ def test_by_a_youths_leave_a_parent_reads_and_says_nothing(house: House, town: T
     assert 'action="/mijn/1/' not in page
     version = town.state("plan", youth.plan_id).version
     form = {"csrf": visitor.csrf("/mijn/6"), "request_id": "10000000-0000-4000-8000-00000000000a"}
-    said = visitor.post("/mijn/1/zeg", form | {"zeg": "nee", "woorden": "Nee.", "versie": str(version)})
-    assert said.status_code == 403
+    refused = visitor.post("/mijn/1/zeg", form | {"zeg": "nee", "woorden": "Nee.", "versie": str(version)})
+    assert refused.status_code == 403
     assert town.state("plan", youth.plan_id).version == version
+
+
+def test_who_has_no_plan_here_acts_for_two_by_turns(house: House, town: Town) -> None:
+    """A mentor of an adult who cannot decide, and a parent: neither is a resident of this exchange."""
+    first, second = Family(town, 8), Family(town, 9)
+    grown = Family(town, 70, capable=False)
+    for child in (first, second):
+        child.record(PARENT)
+    grown.record(
+        MENTOR,
+        relation=people_pb.RELATION_MENTOR,
+        gezag=people_pb.GEZAG_UNSPECIFIED,
+        evidence_source=people_pb.EVIDENCE_SOURCE_COURT_ORDER,
+    )
+    parent, mentor = house.as_(PARENT), house.as_(MENTOR)
+    assert parent.get("/mijn/1").status_code == 404
+    assert named(parent, first.bsn, "Sem") == (303, "/mijn/1")
+    assert named(parent, second.bsn, "Noor") == (303, "/mijn/1")
+    assert "U doet dit voor Noor." in parent.get("/mijn/1").text
+    other = form_of(parent, "/mijn/6", "/mijn/6/kies", wie="2")
+    assert parent.post("/mijn/6/kies", other).status_code == 303
+    assert FOR_SEM in parent.get("/mijn/1").text
+    assert named(mentor, grown.bsn, "Pa") == (303, "/mijn/1")
+    objecting = form_of(mentor, "/mijn/4/3", "/mijn/4/3/vraag") | {"woorden": ""}
+    assert mentor.post("/mijn/4/3/vraag", objecting).headers["location"] == "/mijn/4?klaar=2"
+    assert "tegen iedereen" in words_of(mentor.get("/mijn/4").text)
+    assert named(mentor, first.bsn)[0] == 403
 
 
 def test_nobody_no_case_and_no_authority_are_answered_alike_and_five_times(house: House, town: Town) -> None:

@@ -1,4 +1,4 @@
-"""What a resident reads of fields, rules and grounds: words for each of them, and never a path or a stored word."""
+"""What a resident reads of fields, rules and grounds: words for each, and never a path or a stored word."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from exchange.documents.words import words_of
 from exchange.gate.explain import _WHAT_FOR, _WHO, explain
 from exchange.gate.judge import judge
-from exchange.gate.model import Field, Outcome
+from exchange.gate.model import Facts, Field, Outcome
 from exchange.gate.parts import PARTS, SOMETHING, parts_in_words
 from exchange.gate.rulebook import RULEBOOK
 from exchange.server.contract.labels import labels_of
@@ -19,7 +19,9 @@ from exchange.v1 import plan_pb2
 from tests.gate.test_gate_lines import BREAKS, READS, REGISTER, SEES
 from tests.house.test_protos import PROTOS
 
-STORED = re.compile(r"\b[A-Z]{2,}(?:[_-][A-Z0-9.]+)+\b|\b[a-z]+_[a-z_]+\b|\b[a-z_]+\.[a-z_]{2,}\b|\[|\bR[0-9]{2}\b")
+STORED = re.compile(
+    r"\b[A-Z]{2,}(?:[_-][A-Z0-9.]+)+\b|\b[a-z]+_[a-z_]+\b|\b[a-z_]+\.[a-z_]{2,}\b|\[|\bR[0-9]{2}\b"
+)
 REPRESENTED = replace(SEES, recipient="wettelijk-vertegenwoordiger", age=10, has_authority=True)
 
 
@@ -61,7 +63,7 @@ def test_no_rule_purpose_or_ground_is_told_as_it_is_stored() -> None:
 
 
 @pytest.mark.parametrize("facts", [READS, SEES, BREAKS, REPRESENTED])
-def test_no_telling_to_a_resident_holds_a_path_or_an_id(facts: object) -> None:
+def test_no_telling_to_a_resident_holds_a_path_or_an_id(facts: Facts) -> None:
     fields = tuple(Field(path, "WMO-PLAN") for path in sorted(named_by_the_contract()))
     for asked in (facts, replace(facts, fields=fields), replace(facts, fields=fields, actor_auth="1FA")):
         told = explain(judge(asked, REGISTER), asked, REGISTER).resident

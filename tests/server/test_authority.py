@@ -1,4 +1,4 @@
-"""In what the word of who asks counts: told to him alone, and never more than the exchange then takes from him."""
+"""In what the word of who asks counts: told to him alone, and no more than is then taken from him."""
 
 from __future__ import annotations
 
@@ -130,9 +130,9 @@ def test_a_mentor_speaks_and_who_keeps_the_money_sees_and_says_what_is_about_mon
 def test_nobody_else_is_told_of_anybodys_authority(town: Town) -> None:
     family, other = Family(town, 10), Family(town, 10)
     family.record()
-    asked = {"claim": ACCESS, "fields": FIELDS}
     for case_id in (other.case_id, "a0000000-0000-4000-8000-000000000009"):
-        stranger = partial(family.representative().representation.get_authority, case_id=case_id, **asked)
+        ask = family.representative().representation.get_authority
+        stranger = partial(ask, claim=ACCESS, case_id=case_id, fields=FIELDS)
         assert denied(stranger) == NOBODY
     assert denied(partial(authority, family, family.representative("ouder-2"))) == NOBODY
     assert "R08" in denied(partial(authority, family, family.wmo))

@@ -41,7 +41,9 @@ WORDS_MAX: Final = 4_000
 VERSION_DIGITS_MAX: Final = 9
 _OURS: Final = "exchange.v1."
 NO_CASE: Final = later("Er is hier geen plan van u. Het kan ook zijn dat het is gewist.")
-NO_CASE_OF_HIS: Final = later("U kunt hier niets meer voor deze persoon doen. Kies bij Voor wie iemand anders.")
+NO_CASE_OF_HIS: Final = later(
+    "U kunt hier niets meer voor deze persoon doen. Kies bij Voor wie iemand anders."
+)
 _Answer = TypeVar("_Answer", bound=Message)
 
 
