@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SEAL = claim(pb.PURPOSE_WMO_ONDERZOEK, "SEAL-32", "er is gevaar")
 PAGES = ("/mijn/1", "/mijn/2", "/mijn/3", "/mijn/4", "/mijn/4/1", "/mijn/4/3", "/mijn/5", "/mijn/6")
+GDPR = consent_pb.CONSENT_KIND_GDPR
 FOR_SEM = "U doet dit voor Sem."
 NOT_FOR_HIM = "U kunt hier niets voor deze persoon doen."
 
@@ -129,8 +130,8 @@ def test_the_child_reads_that_his_representative_looked_and_tried(house: House, 
 
 
 def test_of_a_child_of_thirteen_a_parent_answers_what_the_law_gives_him(house: House, sem: Family) -> None:
-    """Leave to tell is the child's (Wmo 2015 5.3.3, Jeugdwet 7.3.11); consent of the GDPR not yet (UAVG 5)."""
-    statutory, gdpr = asked(sem, consent_pb.CONSENT_KIND_STATUTORY), asked(sem, consent_pb.CONSENT_KIND_GDPR)
+    """Leave to tell is the child's (Wmo 2015 5.3.3, Jeugdwet 7.3.11); that of the GDPR not yet (UAVG 5)."""
+    statutory, gdpr = asked(sem, consent_pb.CONSENT_KIND_STATUTORY), asked(sem, GDPR)
     listed = sem.own().consent.list_consents(
         claim=ACCESS, case_id=sem.case_id, fields=["consents.consent_id"]
     )
