@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from starlette.responses import RedirectResponse, Response
 
 from exchange.console.blinding import Pins
+from exchange.console.language import later
 from exchange.console.names import Names
 from exchange.console.recognition import recognise
 from exchange.console.session import COOKIE
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer", bound=Message)
 HTML: Final = "text/html; charset=utf-8"
 UUID_BYTES: Final = 16
+FOR: Final = later("voor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,9 @@ class Look:
         return self.shown.peek(self.request.cookies.get(COOKIE, "")) or self.session
 
     def heading(self, title: str, neutral: str) -> str:
-        """Return what stands above a page: where somebody may look along, nothing that says what it is."""
-        return self.words.gettext(neutral if self.session.safe else title)
+        """Return what stands above a page, and for whom; where somebody may look along, nothing of either."""
+        told, acting = self.words.gettext(neutral if self.session.safe else title), self.session.acting
+        return told if self.session.safe or not acting else f"{told} ({self.words.gettext(FOR)} {acting})"
 
     def onward(self, path: str) -> Response:
         """Return the way to another page, after a form was recorded."""

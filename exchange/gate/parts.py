@@ -202,6 +202,7 @@ PARTS: Final[Mapping[str, str]] = MappingProxyType(
         "summary": "Samenvatting",
         "support_id": "Nummer van de hulp",
         "supports": "Hulp",
+        "takes_back_objections": "Of iemand een bezwaar voor u mag terugnemen",
         "target_date": "Streefdatum",
         "total": "Hoeveel",
         "total_bytes": "Hoe groot",

@@ -14,7 +14,7 @@ from exchange.domain.limits.determinations import cleared
 from exchange.domain.representation import Spoken, bound, capable_in, counts, given_by
 from exchange.domain.representation.voices import SOURCE_DAYS_MAX
 from exchange.domain.representation.words import SELF, Matter, Relation
-from exchange.domain.resident import age_at
+from exchange.domain.resident import age_at, objects_himself
 from exchange.domain.values import RESIDENT_TASK, Author, ConsentKind
 from exchange.errors import RuleBroken
 from exchange.gate.representation import CHILD_AGE, is_heard
@@ -40,6 +40,7 @@ class Authority(NamedTuple):
     last_day: date | None = None
     speaks: bool = False
     consent_kinds: tuple[str, ...] = ()
+    takes_back_objections: bool = False
 
 
 NO_AUTHORITY: Final = Authority()
@@ -71,11 +72,13 @@ def authority_of(resident: ResidentState, author: Author, purpose: str, day: dat
             is_heard(kind.upper(), word, age, capable=capable) for word in said(capable)
         ):
             kinds.append(kind.value)
+    speaks = own or not SPEAKS_OF_MONEY.issuperset(said(judged(matters_of(purpose))))
     return Authority(
         relations=tuple(dict.fromkeys(one.relation for one in records)),
         last_day=max(map(_last_day, records), default=None),
-        speaks=own or not SPEAKS_OF_MONEY.issuperset(said(judged(matters_of(purpose)))),
+        speaks=speaks,
         consent_kinds=tuple(kinds),
+        takes_back_objections=speaks and (own or not objects_himself(resident, day)),
     )
 
 

@@ -668,12 +668,15 @@ class GetAuthorityResponse(_message.Message):
     SPEAKS_FIELD_NUMBER: _builtins.int
     CONSENT_KINDS_FIELD_NUMBER: _builtins.int
     DECISION_ID_FIELD_NUMBER: _builtins.int
+    TAKES_BACK_OBJECTIONS_FIELD_NUMBER: _builtins.int
     last_day: _builtins.str
     """The last day on which the newest of these sources still counts, ISO 8601; empty for the resident himself."""
     speaks: _builtins.bool
     """Whether what he says is recorded as the word of the resident's side: of the plan, in requests and objections."""
     decision_id: _builtins.str
     """The recorded decision behind this answer."""
+    takes_back_objections: _builtins.bool
+    """Whether he takes back an objection that stands: the resident does, and who speaks where he does not decide."""
     @_builtins.property
     def relations(self) -> _containers.RepeatedScalarFieldContainer[Global___Relation.ValueType]:
         """As what he is recorded, by a source that is recent enough; none for the resident himself."""
@@ -690,10 +693,11 @@ class GetAuthorityResponse(_message.Message):
         speaks: _builtins.bool = ...,
         consent_kinds: _abc.Iterable[_consent_service_pb2.ConsentKind.ValueType] | None = ...,
         decision_id: _builtins.str = ...,
+        takes_back_objections: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_kinds", b"consent_kinds", "decision_id", b"decision_id", "last_day", b"last_day", "relations", b"relations", "speaks", b"speaks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_kinds", b"consent_kinds", "decision_id", b"decision_id", "last_day", b"last_day", "relations", b"relations", "speaks", b"speaks", "takes_back_objections", b"takes_back_objections"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

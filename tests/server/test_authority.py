@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from adapters.sdk.client import ExchangeClient
     from tests.server.town import Town
 
-FIELDS = ["relations", "last_day", "speaks", "consent_kinds"]
+FIELDS = ["relations", "last_day", "speaks", "consent_kinds", "takes_back_objections"]
 PARENT = [people_pb.RELATION_PARENT]
 ASSENT = consent_pb.CONSENT_KIND_ASSENT
 CARE, GDPR = consent_pb.CONSENT_KIND_CARE, consent_pb.CONSENT_KIND_GDPR
@@ -72,6 +72,8 @@ def test_a_parent_is_told_what_he_decides_and_the_child_what_is_his_own(
     family.record()
     told = authority(family, family.representative())
     assert (list(told.relations), told.speaks) == (PARENT, True)
+    # Whose objection it is takes it back: from twelve on the child, where he is able.
+    assert told.takes_back_objections == (own is None)
     assert told.last_day == (TODAY + timedelta(days=92)).isoformat()
     assert set(told.consent_kinds) == parents
     if own is None:

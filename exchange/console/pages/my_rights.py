@@ -97,7 +97,7 @@ async def show(look: Look) -> Response:
         async for page in pages(look, request, pb.ListRightsRequestsResponse)
         for one in page.requests
     ]
-    around = await _around(look, case)
+    around, authority = await _around(look, case), await authority_of(look, case.case_id)
     return look.page(
         "my_rights.html",
         heading=look.heading(TITLE, NEUTRAL),
@@ -108,7 +108,8 @@ async def show(look: Look) -> Response:
         against=partial(_against, known=await known_of(look) if around.get("limits") else None, plain=plain),
         restriction=RESTRICTION,
         ways=WAYS,
-        speaks=(await authority_of(look, case.case_id)).speaks,
+        speaks=authority.speaks,
+        takes_back=authority.takes_back,
         fresh=look.fresh_id,
         done=SAID.get(look.query.get("klaar", ""), ""),
     )

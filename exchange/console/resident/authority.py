@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from exchange.console.page import Look
 
-FIELDS: Final = ["relations", "speaks", "consent_kinds"]
+FIELDS: Final = ["relations", "speaks", "consent_kinds", "takes_back_objections"]
 SELF: Final = "self"
 _RELATION: Final = "RELATION_"
 
@@ -30,6 +30,7 @@ class Authority(NamedTuple):
     speaks: bool
     words: tuple[str, ...]
     kinds: frozenset[str] | None
+    takes_back: bool  # an objection that stands
 
     @property
     def word(self) -> str:
@@ -41,7 +42,7 @@ class Authority(NamedTuple):
         return self.kinds is None or consent.get("kind") in self.kinds
 
 
-HIS_OWN: Final = Authority(speaks=True, words=(), kinds=None)
+HIS_OWN: Final = Authority(speaks=True, words=(), kinds=None, takes_back=True)
 
 
 async def authority_of(look: Look, case_id: str) -> Authority:
@@ -54,4 +55,5 @@ async def authority_of(look: Look, case_id: str) -> Authority:
         told.speaks,
         tuple(pb.Relation.Name(one).removeprefix(_RELATION).lower() for one in told.relations),
         frozenset(map(consent_pb.ConsentKind.Name, told.consent_kinds)),
+        told.takes_back_objections,
     )
