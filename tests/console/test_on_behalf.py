@@ -79,6 +79,9 @@ def test_each_page_says_for_whom_and_he_comes_back_to_himself(house: House, sem:
         assert sem.bsn not in text
         assert house.bsn not in text
     assert WORDS in words_of(visitor.get("/mijn/1").text)
+    # What he looked at himself does not hide who else did; all of it is one choice away.
+    assert "Uw vertegenwoordiger vroeg" not in visitor.get("/mijn/2").text
+    assert "Uw vertegenwoordiger vroeg" in visitor.get("/mijn/2?wie=1").text
     assert "Namens een ander" in visitor.get("/mijn/1").text
     visitor.get("/taal/en")
     assert "You are doing this for Sem." in visitor.get("/mijn/1").text
@@ -140,6 +143,7 @@ def test_of_a_child_of_thirteen_a_parent_answers_what_the_law_gives_him(house: H
     his, hers = f"/mijn/3/{places[statutory]}", f"/mijn/3/{places[gdpr]}"
     page = parent.get(his).text
     assert "Deze vraag is niet aan u." in page
+    assert "wacht op u" not in page
     assert f'action="{his}' not in page
     told = form_of(parent, hers, f"{hers}/ja")
     forged = told | {"vraag": statutory, "versie": "1"}

@@ -61,6 +61,10 @@ WHO: Final = {
     EVERYBODY: later("iedereen, ook ik"),
     MYSELF: later("alleen ik"),
 }
+WHO_ACTING: Final = {
+    OTHERS: later("anderen dan wie vertegenwoordigt"),
+    EVERYBODY: later("iedereen, ook wie vertegenwoordigt"),
+}
 KINDS: Final = {
     ANYTHING: later("alles"),
     ONLY_REFUSED: later("alleen wat is geweigerd"),
@@ -116,7 +120,7 @@ async def show(look: Look) -> Response:
         rows=rows,
         notices=notices,
         wanted=wanted,
-        who_words=WHO if look.session.role is RESIDENT else {},
+        who_words=WHO if look.session.role is RESIDENT else WHO_ACTING,
         kind_words=KINDS,
         choices=choices,
         token=token,
@@ -165,8 +169,8 @@ def tag_of(look: Look, who: str) -> str:
 
 
 def _fits(look: Look, one: Mapping[str, Any], who: str, wanted: Wanted) -> bool:
-    # Of who acts for him it is not told which of them looked: to one of them all of it is others'.
-    mine = look.session.role is RESIDENT and one.get("task") == RESIDENT.task
+    # Of who acts for somebody it is not told which of them looked: to one of them all of them are himself.
+    mine = one.get("task") == look.session.role.task
     if wanted.who != EVERYBODY and mine != (wanted.who == MYSELF):
         return False
     outcome = one.get("outcome", "")
