@@ -83,5 +83,5 @@ class Names:
 @pass_context
 def named(context: Context, oin: str) -> Markup | str:
     """Return an organisation by name with its OIN beneath, by its OIN alone where nobody knows the name."""
-    name = context["names"].get(oin, "")
+    name = context["organisation_names"].get(oin, "")
     return Markup('{} <span class="oin">{}</span>').format(name, oin) if name else oin

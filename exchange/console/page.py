@@ -162,7 +162,7 @@ class Framed:
             "now": datetime.fromtimestamp(self.shown.clock(), UTC),
             "organisation": self.shown.line.organisation.name,
             "safe": self.session is not None and self.session.safe,
-            "names": self.shown.names.told,
+            "organisation_names": self.shown.names.told,
         }
         text = self.shown.templates.get_template(template).render(around | dict(told))
         return Response(text, status, {"Content-Type": HTML})
