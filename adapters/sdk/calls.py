@@ -208,6 +208,7 @@ class RepresentationCalls(Calls[_Mode]):
     list_representatives = Rpc(
         representation.ListRepresentativesRequest, representation.ListRepresentativesResponse
     )
+    get_authority = Rpc(representation.GetAuthorityRequest, representation.GetAuthorityResponse)
     decide_dispute = Rpc(representation.DecideDisputeRequest, representation.DecideDisputeResponse)
 
 

@@ -26,9 +26,11 @@ from exchange.console import pages
 from exchange.console.blinding import Pins
 from exchange.console.language import DUTCH, LANGUAGES, later, load_words
 from exchange.console.login import BACK, BEGIN, LEAVE, Desk, onward
+from exchange.console.names import Names
 from exchange.console.page import Framed, Look, Page, Shown
 from exchange.console.provider import Provider
 from exchange.console.refusals import AnswerRefused, Refused, RoleRefused, SessionOver
+from exchange.console.roles import STAFF
 from exchange.console.session import COOKIE, Sessions, same
 from exchange.console.static_files import read_static, served
 from exchange.console.templating import open_templates
@@ -110,6 +112,8 @@ class Console:
             pins=pins,
             notices=setup.notices,
             change=self.sessions.change,
+            peek=self.sessions.peek,
+            names=Names({setup.line.organisation.oin: setup.line.organisation.name}, setup.clock),
         )
         self._host = setup.url.partition("://")[2]
         self._policy = "; ".join(
@@ -219,7 +223,10 @@ class Console:
             if session.role not in page.roles:
                 raise RoleRefused(later("Deze pagina hoort niet bij uw rol."), page.roles[0].whose)
             form = None if request.method == "GET" else await self._form(request, session)
-            return await page.show(Look(request, session, self._spoken(request), self._shown, form))
+            look = Look(request, session, self._spoken(request), self._shown, form)
+            if session.role in STAFF and form is None:
+                await look.know_names()
+            return await page.show(look)
 
         return answered
 

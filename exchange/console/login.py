@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import RedirectResponse
 
+from exchange.console.blinding import is_bsn
 from exchange.console.language import later
 from exchange.console.recognition import recognise
 from exchange.console.refusals import LoginRefused
@@ -39,6 +40,9 @@ NAME_CHARS_MAX: Final = 100
 # Residents are known by their pseudonym; what a provider calls one of them is nobody's business.
 ANY_RESIDENT: Final = "console"
 _is_onward = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@%?-][A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?").fullmatch
+_between_digits = re.compile(r"(?<=[0-9])[._:/@+-](?=[0-9])").sub
+_digits = re.compile(r"[0-9]+").findall
+_is_uuid = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 _is_professional = re.compile(r"[A-Za-z0-9:._/@+-]{1,60}").fullmatch
 
 
@@ -127,12 +131,21 @@ class Desk:
         if role is not RESIDENT:
             return session
         bsn, number = claims.get(self._claims.bsn), self._sessions.fresh_id()
-        return replace(session, resident=await recognise(bsn, session, self._line, self._pins, number))
+        resident = await recognise(bsn, session, self._line, self._pins, number)
+        return replace(session, resident=resident, himself=resident, person=_person(subject))
 
 
 def onward(told: str) -> str:
     """Return a place of this console to go on to; its beginning for anything else."""
     return told if len(told) <= ONWARD_CHARS_MAX and _is_onward(told) else "/"
+
+
+def _person(subject: object) -> str:
+    """Return by what a record of representation can know somebody; nothing where a BSN may stand in it."""
+    if not isinstance(subject, str) or not _is_professional(subject):
+        return ""
+    numbers = () if _is_uuid(subject) else _digits(_between_digits("", subject))
+    return "" if any(map(is_bsn, numbers)) else subject
 
 
 def _name(claims: Mapping[str, Any]) -> str:

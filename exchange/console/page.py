@@ -16,8 +16,11 @@ from google.protobuf.message import Message
 from starlette.responses import RedirectResponse, Response
 
 from exchange.console.blinding import Pins
+from exchange.console.language import later
+from exchange.console.names import Names
 from exchange.console.recognition import recognise
 from exchange.console.session import COOKIE
+from exchange.v1.legal_basis_service_pb2 import ListProcessingActivitiesResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer", bound=Message)
 HTML: Final = "text/html; charset=utf-8"
 UUID_BYTES: Final = 16
+FOR: Final = later("voor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,9 @@ class Shown:
     notices: Mapping[str, str] = field(default_factory=dict)
     # Keeps another form of a session, by the number of the browser's cookie.
     change: Callable[[str, Session], None] = field(default=lambda _number, _session: None)
+    # Gives it as it is at this moment, whatever another request made of it meanwhile; None once it has ended.
+    peek: Callable[[str], Session | None] = field(default=lambda _number: None)
+    names: Names = field(default_factory=lambda: Names({}, lambda: 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +120,18 @@ class Look:
         """Keep this session in another form."""
         self.shown.change(self.request.cookies[COOKIE], session)
 
+    async def know_names(self) -> None:
+        """Ask what organisations are called, where that was long ago."""
+        await self.shown.names.refresh(lambda request: self.ask(request, ListProcessingActivitiesResponse))
+
+    def at_this_moment(self) -> Session:
+        """Return this session as it is now: until an await, no other request comes between."""
+        return self.shown.peek(self.request.cookies.get(COOKIE, "")) or self.session
+
     def heading(self, title: str, neutral: str) -> str:
-        """Return what stands above a page: where somebody may look along, nothing that says what it is."""
-        return self.words.gettext(neutral if self.session.safe else title)
+        """Return what stands above a page, and for whom; where somebody may look along, nothing of either."""
+        told, acting = self.words.gettext(neutral if self.session.safe else title), self.session.acting
+        return told if self.session.safe or not acting else f"{told} ({self.words.gettext(FOR)} {acting})"
 
     def onward(self, path: str) -> Response:
         """Return the way to another page, after a form was recorded."""
@@ -146,6 +162,7 @@ class Framed:
             "now": datetime.fromtimestamp(self.shown.clock(), UTC),
             "organisation": self.shown.line.organisation.name,
             "safe": self.session is not None and self.session.safe,
+            "organisation_names": self.shown.names.told,
         }
         text = self.shown.templates.get_template(template).render(around | dict(told))
         return Response(text, status, {"Content-Type": HTML})

@@ -53,6 +53,17 @@ APPROVER: Final = Role(
     later("wie over grondslagen beslist"),
 )
 RESIDENT: Final = Role("resident", "betrokkene", "inwoner", later("Inwoner"), later("inwoners"), "/mijn/1")
+# Nobody signs in as this: who signed in as a resident chooses for whom he acts (pages/on_behalf.py).
+REPRESENTATIVE: Final = Role(
+    "representative",
+    "wettelijk-vertegenwoordiger",
+    "vertegenwoordiger",
+    later("Namens een ander"),
+    later("inwoners"),
+    "/mijn/1",
+)
+# Whose the pages of a resident are: his own, and those of who acts for him.
+IN_PERSON: Final = (RESIDENT, REPRESENTATIVE)
 # Nobody's: in this task the organisation itself recognises who signs in as a resident, before he is one.
 DESK: Final = Role("desk", "college:WMO", "aanmelding", "", "")
 INSIGHT: Final = Role("insight", "beleid", "beleid", later("Beleid"), later("beleidsmedewerkers"), "/inzicht")

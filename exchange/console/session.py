@@ -14,7 +14,7 @@ from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,13 @@ ID_BYTES: Final = 32
 UUID_BYTES: Final = 16
 
 
+class Represented(NamedTuple):
+    """Somebody a person acted for in this session: what he calls him, and whom the organisation knows."""
+
+    name: str
+    resident: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One person who signed in. `resident` is the organisation's pseudonym where a resident did."""
@@ -46,6 +53,13 @@ class Session:
     resident: bytes | None = field(default=None, repr=False)
     # Whether somebody may look along with this resident: it stands here and in no cookie.
     safe: bool = field(default=False, repr=False)
+    # What the provider calls who signed in as a resident: by that a record of representation knows him.
+    person: str = field(default="", repr=False)
+    # His own pseudonym, also while he acts for another; for whom he acted, and who it is now, in his words.
+    himself: bytes | None = field(default=None, repr=False)
+    represented: tuple[Represented, ...] = field(default=(), repr=False)
+    acting: str = field(default="", repr=False)
+    tries: int = 0  # how often he named somebody he may not act for
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PUBLISH_BASIS: Final = "STAT-89"
+BUDGET: Final = Claim(purpose=PURPOSE_STATISTIEK, legal_basis="STAT-BUDGET-89")
 READ: Final = Claim(purpose=PURPOSE_STATISTIEK, legal_basis="STAT-READ-89")
 
 
@@ -78,6 +79,9 @@ SAYS: Final[Mapping[str, str]] = {
     "BUDGET_EXHAUSTED": later("Dit jaar heeft niet zoveel privacybudget meer. Kies een lagere prijs."),
     "TABLES_FULL": later("Dit jaar heeft zoveel tabellen als het kan hebben."),
     "NOT_THE_OPERATOR": later("Alleen de gemeente van deze uitwisseling publiceert tabellen."),
+    "BUDGET_SPENT": later("Er is al meer besteed dan dit totaal. Stel een hoger totaal voor."),
+    "NO_SUCH_BUDGET": later("Dit totaal wacht niet meer op een tweede persoon. Lees eerst wat er nu wacht."),
+    "SAME_PERSON": later("U stelde dit zelf voor. Iemand anders keurt het goed."),
 }
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from exchange.console.names import named
 from exchange.v1 import audit_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def open_templates() -> Environment:
         "hour": hour,
         "left": left,
         "outcome": pb.DutyOutcome.Name,
+        "named": named,
     }
     templates.filters.update(filters)
     return templates

@@ -143,11 +143,15 @@ def _of_known(decide: Callable[[Any, ResidentState], Events]) -> Decider:
 
 
 def _withdraw_objection(command: WithdrawObjection, state: ResidentState) -> Events:
-    day = command.now.date()
+    by_himself = objects_himself(state, command.now.date())
+    return objections.withdraw_objection(command, state, by_himself=by_himself)
+
+
+def objects_himself(state: ResidentState, day: date) -> bool:
+    """Tell whether an objection is the resident's own to take back, and nobody's for him."""
     # What was judged too long ago takes nobody's own word away.
     capable = capable_in(state.representation, _OBJECTING, day, registered=state.capable) is not False
-    by_himself = capable and age_at(state, day) >= CHILD_AGE
-    return objections.withdraw_objection(command, state, by_himself=by_himself)
+    return capable and age_at(state, day) >= CHILD_AGE
 
 
 def _registered(state: ResidentState | None, event: ResidentRegistered) -> ResidentState:

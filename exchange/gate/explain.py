@@ -1,7 +1,8 @@
 """One verdict told three times: to the requester, to the resident, to the privacy officer.
 
 Promises: what the requester and the resident are told is the same, word for word, whether a thing is sealed
-or does not exist; every refusal names a rule, its source and a remedy. No personal data, only field names.
+or does not exist; every refusal names a rule, its source and a remedy. No personal data, only field names,
+and to the resident none but words of parts and articles of laws.
 Source: GDPR 5(2), 12(1), 15, 32; CJEU C-579/21.
 """
 
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.gate.judge import missing_facts
 from exchange.gate.model import Explanation, Outcome
+from exchange.gate.parts import parts_in_words
 from exchange.gate.rulebook import RULEBOOK, Rule
-from exchange.gate.vocabulary import ALERT_BREAK_GLASS_REFUSED
+from exchange.gate.vocabulary import ALERT_BREAK_GLASS_REFUSED, REPRESENTATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from exchange.gate.entry import LegalBasis
     from exchange.gate.model import Facts, Verdict
     from exchange.gate.register import Register
 
@@ -28,6 +31,13 @@ _PERMITTING: Final = {
     Outcome.PERMIT_BREAK_GLASS: "Toegestaan als noodtoegang",
     Outcome.PARTIAL_BREAK_GLASS: "Deels toegestaan als noodtoegang",
 }
+_AS_REPRESENTATIVE: Final = (
+    "Als vertegenwoordiger van de inwoner [UAVG art. 5; Jeugdwet art. 7.3.15; Wmo 2015 art. 5.3.2]."
+)
+_BY_REPRESENTATION: Final = (
+    "Namens de inwoner, op een vastgelegde vertegenwoordiging "
+    "[UAVG art. 5; Jeugdwet art. 7.3.15; Wmo 2015 art. 5.3.2]."
+)
 # How a resident reads who asked and what for; what is not here is told in general words.
 _WHO: Final = {
     "college:WMO": "De gemeente (Wmo)",
@@ -126,8 +136,8 @@ def explain(verdict: Verdict, facts: Facts, register: Register) -> Explanation:
     view = view_for_requester(verdict)
     basis = _basis_in_words(verdict, facts, register)
     return Explanation(
-        requester=_to_requester(view, basis),
-        resident=_to_resident(view, facts, basis),
+        requester=_to_requester(view, basis) + _for_another(view, facts, _AS_REPRESENTATIVE),
+        resident=_to_resident(view, facts, _article(verdict, facts, register)),
         officer=_to_officer(verdict, facts, register, basis),
         remedies=tuple(RULEBOOK[rule].remedy for rule in view.rules if rule in RULEBOOK),
     )
@@ -141,11 +151,27 @@ def _broke_glass(verdict: Verdict) -> bool:
     return verdict.outcome is Outcome.PARTIAL_BREAK_GLASS or ALERT_BREAK_GLASS_REFUSED in verdict.obligations
 
 
-def _basis_in_words(verdict: Verdict, facts: Facts, register: Register) -> str:
+def _basis(verdict: Verdict, facts: Facts, register: Register) -> LegalBasis | None:
     if not verdict.basis_id or facts.now is None:
-        return ""
-    basis = register.find(verdict.basis_id, facts.now)
+        return None
+    return register.find(verdict.basis_id, facts.now)
+
+
+def _basis_in_words(verdict: Verdict, facts: Facts, register: Register) -> str:
+    basis = _basis(verdict, facts, register)
     return "" if basis is None else f"{basis.id} ({basis.citation})"
+
+
+def _article(verdict: Verdict, facts: Facts, register: Register) -> str:
+    """Return where the law says it: the id of a basis says nothing to a resident."""
+    basis = _basis(verdict, facts, register)
+    return "" if basis is None else str(basis.citation)
+
+
+def _for_another(view: RequesterView, facts: Facts, said: str) -> str:
+    """Return that representation is why it was permitted, to who reads it; nothing where it is not."""
+    permitted = view.outcome is not Outcome.DENY
+    return f" {said}" if permitted and facts.recipient == REPRESENTATIVE else ""
 
 
 def _known(rules: Iterable[str]) -> list[Rule]:
@@ -170,16 +196,17 @@ def _by_path(view: RequesterView) -> dict[str, list[str]]:
     return {path: sorted(rules) for path, rules in found.items()}
 
 
-def _to_resident(view: RequesterView, facts: Facts, basis: str) -> str:
+def _to_resident(view: RequesterView, facts: Facts, article: str) -> str:
     who = _WHO.get(facts.recipient or "", "Een organisatie")
     what_for = _WHAT_FOR.get(facts.purpose or "", "voor een doel dat wij niet kennen")
     asked = f"{who} vroeg gegevens, {what_for}."
     reasons = " ".join(dict.fromkeys(rule.resident for rule in _known(view.rules)))
     if view.outcome is Outcome.DENY:
         return f"{asked} Dat is geweigerd. {reasons}"
-    given = ", ".join(name for name, rules in view.fields.items() if not rules)
-    withheld = ", ".join(name for name, rules in view.fields.items() if rules)
-    told = f"{asked} Dat mag volgens {basis}."
+    given = parts_in_words(name for name, rules in view.fields.items() if not rules)
+    withheld = parts_in_words(name for name, rules in view.fields.items() if rules)
+    represented = _for_another(view, facts, "omdat deze persoon u vertegenwoordigt,")
+    told = f"{asked} Dat mag{represented} volgens {article}."
     if given:
         told += f" Gegeven, als het er is: {given}."
     return f"{told} Niet gegeven: {withheld}. {reasons}" if withheld else told
@@ -190,6 +217,8 @@ def _to_officer(verdict: Verdict, facts: Facts, register: Register, basis: str) 
     parts = [f"{verdict.outcome.value}: {', '.join(verdict.rules)}."]
     if basis:
         parts.append(f"Grondslag {basis}, versie {verdict.basis_version}.")
+    if represented := _for_another(view_for_requester(verdict), facts, _BY_REPRESENTATION):
+        parts.append(represented.strip())
     if reasons:
         parts.append(reasons)
     missing = missing_facts(facts, register)

@@ -72,7 +72,8 @@ KINDS: Final = frozenset(
 )
 COLLEGE: Final = "college"
 # Who speaks as, or for, the resident.
-RESIDENT_SIDE: Final = frozenset({"betrokkene", "wettelijk-vertegenwoordiger"})
+REPRESENTATIVE: Final = "wettelijk-vertegenwoordiger"
+RESIDENT_SIDE: Final = frozenset({"betrokkene", REPRESENTATIVE})
 PURPOSES: Final = frozenset(
     {
         "wmo-onderzoek",

@@ -27,8 +27,9 @@ from exchange.gate.conflicts import Objection, standing_objection
 from exchange.gate.consents import covers_sources, select_consent, select_leave
 from exchange.gate.model import BreakGlass, Consent, Facts, Field
 from exchange.gate.representation import is_heard
+from exchange.gate.vocabulary import MONEY
 from exchange.pipeline.heard import CONSENT_PREFIX, heard_by
-from exchange.pipeline.speakers import matters_of
+from exchange.pipeline.speakers import SPEAKS_OF_MONEY, matters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -286,6 +287,7 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
         # Taking back asks no more than giving did: no source that is recent still, nor the age of then.
         # To see, authority is asked also where the youth decides: his leave lets its holder in, nobody else.
         holders = _holders(standing, day, capable=False) if access else heard
+        holders = holders if _is_of_money(facts) else holders - _of_money_alone(people)
         authority = bool(
             standing.bound if getattr(walk, "takes_back", False) else holders.intersection(standing.bound)
         )
@@ -300,6 +302,19 @@ def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBas
             standing.objections, whole, facts, basis, proven, in_writing=standing.in_writing
         )
     return replace(facts, consent=consent, has_authority=authority, objection=objection)
+
+
+def _is_of_money(facts: Facts) -> bool:
+    """Tell whether a question is about money alone; of a consent its kind and categories say so elsewhere."""
+    fields = facts.fields or ()
+    return facts.about_consent or (bool(fields) and all(one.category in MONEY for one in fields))
+
+
+def _of_money_alone(people: Representation) -> frozenset[str]:
+    """Return the records of who speaks about money and never for the person (BW 1:431, 1:441)."""
+    return frozenset(
+        one.representative_id for one in people.representatives if one.relation in SPEAKS_OF_MONEY
+    )
 
 
 def _holders(standing: Standing, day: date, capable: bool | None) -> frozenset[str]:  # noqa: FBT001 -- what was judged, or None

@@ -7,12 +7,14 @@ Source: UAVG 5; Jeugdwet 7.3.4, 7.3.15; Wmo 2015 5.3.2-5.3.3; the gate's design 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain.limits.determinations import cleared
 from exchange.domain.representation import Spoken, bound, capable_in, counts, given_by
-from exchange.domain.representation.words import SELF, Matter
-from exchange.domain.resident import age_at
+from exchange.domain.representation.voices import SOURCE_DAYS_MAX
+from exchange.domain.representation.words import SELF, Matter, Relation
+from exchange.domain.resident import age_at, objects_himself
 from exchange.domain.values import RESIDENT_TASK, Author, ConsentKind
 from exchange.errors import RuleBroken
 from exchange.gate.representation import CHILD_AGE, is_heard
@@ -22,9 +24,68 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from exchange.domain.consent import ConsentState
-    from exchange.domain.representation import Representation
+    from exchange.domain.representation import Representation, Representative
     from exchange.domain.resident import ResidentState
     from exchange.pipeline.walk import Caller
+
+
+# He speaks about money and goods, and never for the person (BW 1:431, 1:441).
+SPEAKS_OF_MONEY: Final = frozenset({Relation.BEWINDVOERDER.value})
+
+
+class Authority(NamedTuple):
+    """What who asks is to a resident, and in what his word counts; of the resident himself no relation."""
+
+    relations: tuple[str, ...] = ()
+    last_day: date | None = None
+    speaks: bool = False
+    consent_kinds: tuple[str, ...] = ()
+    takes_back_objections: bool = False
+
+
+NO_AUTHORITY: Final = Authority()
+
+
+def authority_of(resident: ResidentState, author: Author, purpose: str, day: date) -> Authority:
+    """Return in what the word of who signed in counts on a day, as the gate and the domain would judge it.
+
+    `purpose` is that of the question; of a consent what was judged for every purpose alike is looked at.
+    """
+    people, age = resident.representation, age_at(resident, day)
+    own = author.task == RESIDENT_TASK
+    records = () if own else bound(people, author, day)
+    if not records and not own:
+        return NO_AUTHORITY
+
+    def said(capable: bool | None) -> list[str]:  # noqa: FBT001 -- what was judged, or None
+        """Return the words that he may say where the resident is found able, or not."""
+        counted = (one.relation for one in records if counts(one, people, day, age, capable=capable))
+        return [SELF] if own else list(counted)
+
+    def judged(matters: Collection[str]) -> bool | None:
+        return capable_in(people, matters, day, registered=resident.capable)
+
+    kinds = []
+    for kind in ConsentKind:
+        capable = judged(matters_of("", consent_kind=kind))
+        if capable is not None and any(
+            is_heard(kind.upper(), word, age, capable=capable) for word in said(capable)
+        ):
+            kinds.append(kind.value)
+    speaks = own or not SPEAKS_OF_MONEY.issuperset(said(judged(matters_of(purpose))))
+    return Authority(
+        relations=tuple(dict.fromkeys(one.relation for one in records)),
+        last_day=max(map(_last_day, records), default=None),
+        speaks=speaks,
+        consent_kinds=tuple(kinds),
+        takes_back_objections=speaks and (own or not objects_himself(resident, day)),
+    )
+
+
+def _last_day(record: Representative) -> date:
+    """Return the last day on which a record is in its period and its source counts."""
+    shown = record.source_date + timedelta(days=SOURCE_DAYS_MAX[record.evidence_source])
+    return shown if record.end_date is None else min(shown, record.end_date - timedelta(days=1))
 
 
 def matters_of(purpose: str, *, consent_kind: str = "", access: bool = False) -> frozenset[str]:

@@ -118,6 +118,7 @@ class PrivacyBudget(_message.Message):
     TOTAL_THOUSANDTHS_FIELD_NUMBER: _builtins.int
     SPENT_THOUSANDTHS_FIELD_NUMBER: _builtins.int
     PROPOSED_THOUSANDTHS_FIELD_NUMBER: _builtins.int
+    PROPOSED_REASON_FIELD_NUMBER: _builtins.int
     year: _builtins.int
     """Year."""
     total_thousandths: _builtins.int
@@ -126,6 +127,8 @@ class PrivacyBudget(_message.Message):
     """By the tables that were published."""
     proposed_thousandths: _builtins.int
     """The total that waits for a second person; 0 where none does."""
+    proposed_reason: _builtins.str
+    """Why somebody wants that total, as he wrote it for everybody; empty where none waits."""
     def __init__(
         self,
         *,
@@ -133,10 +136,11 @@ class PrivacyBudget(_message.Message):
         total_thousandths: _builtins.int = ...,
         spent_thousandths: _builtins.int = ...,
         proposed_thousandths: _builtins.int = ...,
+        proposed_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposed_thousandths", b"proposed_thousandths", "spent_thousandths", b"spent_thousandths", "total_thousandths", b"total_thousandths", "year", b"year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposed_reason", b"proposed_reason", "proposed_thousandths", b"proposed_thousandths", "spent_thousandths", b"spent_thousandths", "total_thousandths", b"total_thousandths", "year", b"year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

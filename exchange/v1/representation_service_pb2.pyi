@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from exchange.v1 import common_pb2 as _common_pb2
+from exchange.v1 import consent_service_pb2 as _consent_service_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -621,3 +622,83 @@ class ListRepresentativesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRepresentativesResponse: _TypeAlias = ListRepresentativesResponse  # noqa: Y015
+
+@_typing.final
+class GetAuthorityRequest(_message.Message):
+    """Asks in what the word of who asks counts, for the resident of a case."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    """The resident's case."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: SUBJECT-15."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "relations"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        case_id: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "claim", b"claim", "fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAuthorityRequest: _TypeAlias = GetAuthorityRequest  # noqa: Y015
+
+@_typing.final
+class GetAuthorityResponse(_message.Message):
+    """What who asks is to the resident, and what he decides; nothing of anybody else."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELATIONS_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    SPEAKS_FIELD_NUMBER: _builtins.int
+    CONSENT_KINDS_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    TAKES_BACK_OBJECTIONS_FIELD_NUMBER: _builtins.int
+    last_day: _builtins.str
+    """The last day on which the newest of these sources still counts, ISO 8601; empty for the resident himself."""
+    speaks: _builtins.bool
+    """Whether what he says is recorded as the word of the resident's side: of the plan, in requests and objections."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    takes_back_objections: _builtins.bool
+    """Whether he takes back an objection that stands: the resident does, and who speaks where he does not decide."""
+    @_builtins.property
+    def relations(self) -> _containers.RepeatedScalarFieldContainer[Global___Relation.ValueType]:
+        """As what he is recorded, by a source that is recent enough; none for the resident himself."""
+
+    @_builtins.property
+    def consent_kinds(self) -> _containers.RepeatedScalarFieldContainer[_consent_service_pb2.ConsentKind.ValueType]:
+        """Kinds of consent that he answers, alone or with another."""
+
+    def __init__(
+        self,
+        *,
+        relations: _abc.Iterable[Global___Relation.ValueType] | None = ...,
+        last_day: _builtins.str = ...,
+        speaks: _builtins.bool = ...,
+        consent_kinds: _abc.Iterable[_consent_service_pb2.ConsentKind.ValueType] | None = ...,
+        decision_id: _builtins.str = ...,
+        takes_back_objections: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_kinds", b"consent_kinds", "decision_id", b"decision_id", "last_day", b"last_day", "relations", b"relations", "speaks", b"speaks", "takes_back_objections", b"takes_back_objections"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAuthorityResponse: _TypeAlias = GetAuthorityResponse  # noqa: Y015

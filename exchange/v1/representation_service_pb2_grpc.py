@@ -56,6 +56,11 @@ class RepresentationServiceStub:
                 request_serializer=exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesResponse.FromString,
                 _registered_method=True)
+        self.GetAuthority = channel.unary_unary(
+                '/exchange.v1.RepresentationService/GetAuthority',
+                request_serializer=exchange_dot_v1_dot_representation__service__pb2.GetAuthorityRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_representation__service__pb2.GetAuthorityResponse.FromString,
+                _registered_method=True)
         self.DecideDispute = channel.unary_unary(
                 '/exchange.v1.RepresentationService/DecideDispute',
                 request_serializer=exchange_dot_v1_dot_representation__service__pb2.DecideDisputeRequest.SerializeToString,
@@ -97,6 +102,15 @@ class RepresentationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAuthority(self, request, context):
+        """Tells who asks for the resident of a case what he is to him, and in what his word counts now. It tells nothing of
+        whoever else speaks for the resident; a kind of consent that is named may still be somebody else's to decide where
+        capacity was judged for its purpose alone: then the answer to that consent says so.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DecideDispute(self, request, context):
         """Writes down how a dispute between two holders of authority was decided, and by whom.
         """
@@ -126,6 +140,11 @@ def add_RepresentationServiceServicer_to_server(servicer, server):
                     servicer.ListRepresentatives,
                     request_deserializer=exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesResponse.SerializeToString,
+            ),
+            'GetAuthority': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuthority,
+                    request_deserializer=exchange_dot_v1_dot_representation__service__pb2.GetAuthorityRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_representation__service__pb2.GetAuthorityResponse.SerializeToString,
             ),
             'DecideDispute': grpc.unary_unary_rpc_method_handler(
                     servicer.DecideDispute,
@@ -243,6 +262,33 @@ class RepresentationService:
             '/exchange.v1.RepresentationService/ListRepresentatives',
             exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesRequest.SerializeToString,
             exchange_dot_v1_dot_representation__service__pb2.ListRepresentativesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuthority(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.RepresentationService/GetAuthority',
+            exchange_dot_v1_dot_representation__service__pb2.GetAuthorityRequest.SerializeToString,
+            exchange_dot_v1_dot_representation__service__pb2.GetAuthorityResponse.FromString,
             options,
             channel_credentials,
             insecure,

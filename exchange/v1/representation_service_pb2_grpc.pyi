@@ -45,6 +45,11 @@ class RepresentationServiceStub:
     """Records whether the resident can weigh his interests in one matter, by the calling professional."""
     ListRepresentatives: _grpc.UnaryUnaryMultiCallable[_representation_service_pb2.ListRepresentativesRequest, _representation_service_pb2.ListRepresentativesResponse]
     """Lists who represents the resident of a case, for those who work on it and for the resident's side."""
+    GetAuthority: _grpc.UnaryUnaryMultiCallable[_representation_service_pb2.GetAuthorityRequest, _representation_service_pb2.GetAuthorityResponse]
+    """Tells who asks for the resident of a case what he is to him, and in what his word counts now. It tells nothing of
+    whoever else speaks for the resident; a kind of consent that is named may still be somebody else's to decide where
+    capacity was judged for its purpose alone: then the answer to that consent says so.
+    """
     DecideDispute: _grpc.UnaryUnaryMultiCallable[_representation_service_pb2.DecideDisputeRequest, _representation_service_pb2.DecideDisputeResponse]
     """Writes down how a dispute between two holders of authority was decided, and by whom."""
 
@@ -65,6 +70,11 @@ class RepresentationServiceAsyncStub(RepresentationServiceStub):
     """Records whether the resident can weigh his interests in one matter, by the calling professional."""
     ListRepresentatives: _aio.UnaryUnaryMultiCallable[_representation_service_pb2.ListRepresentativesRequest, _representation_service_pb2.ListRepresentativesResponse]  # type: ignore[assignment]
     """Lists who represents the resident of a case, for those who work on it and for the resident's side."""
+    GetAuthority: _aio.UnaryUnaryMultiCallable[_representation_service_pb2.GetAuthorityRequest, _representation_service_pb2.GetAuthorityResponse]  # type: ignore[assignment]
+    """Tells who asks for the resident of a case what he is to him, and in what his word counts now. It tells nothing of
+    whoever else speaks for the resident; a kind of consent that is named may still be somebody else's to decide where
+    capacity was judged for its purpose alone: then the answer to that consent says so.
+    """
     DecideDispute: _aio.UnaryUnaryMultiCallable[_representation_service_pb2.DecideDisputeRequest, _representation_service_pb2.DecideDisputeResponse]  # type: ignore[assignment]
     """Writes down how a dispute between two holders of authority was decided, and by whom."""
 
@@ -106,6 +116,17 @@ class RepresentationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_representation_service_pb2.ListRepresentativesResponse, _abc.Awaitable[_representation_service_pb2.ListRepresentativesResponse]]:
         """Lists who represents the resident of a case, for those who work on it and for the resident's side."""
+
+    @_abc_1.abstractmethod
+    def GetAuthority(
+        self,
+        request: _representation_service_pb2.GetAuthorityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_representation_service_pb2.GetAuthorityResponse, _abc.Awaitable[_representation_service_pb2.GetAuthorityResponse]]:
+        """Tells who asks for the resident of a case what he is to him, and in what his word counts now. It tells nothing of
+        whoever else speaks for the resident; a kind of consent that is named may still be somebody else's to decide where
+        capacity was judged for its purpose alone: then the answer to that consent says so.
+        """
 
     @_abc_1.abstractmethod
     def DecideDispute(

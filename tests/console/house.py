@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 
-from adapters.simulators.identity_provider.people import PEOPLE, resident
+from adapters.simulators.identity_provider.people import PEOPLE, REPRESENTATIVES, resident
 from adapters.simulators.identity_provider.whole import IdentityProvider
 from exchange.logs import open_log
 from exchange.wiring.console import console_of, line_of
@@ -29,6 +29,7 @@ HERE = "https://localhost:9443"
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 OFFICER, OFFICER_2, AUTHOR, APPROVER, INSIGHT, APPROVER_2, KEEPER = (person.subject for person in PEOPLE)
 RESIDENT = "inwoner-1"
+PARENT, MENTOR = (person.subject for person in REPRESENTATIVES)
 
 
 class House:
@@ -43,7 +44,7 @@ class House:
     ) -> None:
         self.town = town
         self.bsn = bsn
-        self.people: tuple[Somebody, ...] = (*PEOPLE, resident(bsn, 1))
+        self.people: tuple[Somebody, ...] = (*PEOPLE, *REPRESENTATIVES, resident(bsn, 1))
         self.provider = IdentityProvider(self.people, client_secret=SECRET).start()
         folder.mkdir(parents=True, exist_ok=True)
         secret = folder / "secret"

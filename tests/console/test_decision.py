@@ -12,6 +12,7 @@ import pytest
 
 from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
+from exchange.console.names import named
 from exchange.gate.rulebook import RULEBOOK
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.receipt import verify_receipt
@@ -64,6 +65,9 @@ def test_a_refusal_says_why_in_words(officer: Visitor, denied: str) -> None:
 def test_judged_again_it_comes_out_the_same(house: House, officer: Visitor, denied: str) -> None:
     page = officer.get(f"/beslissing/{denied}")
     assert 'id="opnieuw"' not in page.text
+    # Who asked is told by name, with the number beneath; of whom nobody knows the name, by the number alone.
+    assert f'Gemeente Voorbeeld <span class="oin">{CITY}</span>' in page.text
+    assert named({"organisation_names": {}}, CITY) == CITY  # type: ignore[arg-type] # a context is a mapping
     again = officer.post(f"/beslissing/{denied}", {"csrf": officer.csrf(f"/beslissing/{denied}")})
     assert again.status_code == 200, again.text
     assert "er komt precies hetzelfde uit" in again.text

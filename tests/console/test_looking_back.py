@@ -158,6 +158,8 @@ def previewed(visitor: Visitor, text: str, **changes: str) -> tuple[int, str]:
 def test_a_preview_shows_what_closes_and_stores_nothing(
     house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The first page of a console asks what organisations are called.
+    visitor.get("/voorvertoning")
     policy, head = house.town.core.register.policy_hash, house.town.core.reader.head()[0]
     status, text = previewed(visitor, successor(enabled="false").replace("\n", "\r\n"))
     assert status == 200, text

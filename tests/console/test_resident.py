@@ -254,7 +254,9 @@ def test_an_objection_stands_at_once_and_is_taken_back(
     assert me.post(place, told).headers.get("location") == "/mijn/4?klaar=2"
     shown = words_of(me.get("/mijn/4").text)
     assert "Bezwaar, wacht op een besluit" in shown
-    assert "Om u hulp te geven" in shown
+    assert (
+        "Waarvoor om u hulp te geven Tegen wie Zorg Voorbeeld: een organisatie die u Wmo-hulp geeft" in shown
+    )
     fields = ["limits.recipient", "limits.limited_purpose"]
     answer = client_of(story).rights.get_access_answer(claim=ACCESS, case_id=story.case_id, fields=fields)
     assert [one.recipient for one in answer.limits][-1] == f"{CARE}/wmo-aanbieder"

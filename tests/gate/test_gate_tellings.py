@@ -14,7 +14,8 @@ from exchange.gate.rulebook import RULEBOOK
 from tests.gate.test_gate_lines import BREAKS, READS, REGISTER, SEES
 
 POLICY = f"Beleid {REGISTER.policy_hash[:16]}."
-WMO = "WMO-2.3.2 (Wmo 2015 art. 2.3.2, lid 4)"
+ARTICLE = "Wmo 2015 art. 2.3.2, lid 4"
+WMO = f"WMO-2.3.2 ({ARTICLE})"
 ASKED = "De gemeente (Wmo) vroeg gegevens, om te onderzoeken welke hulp u nodig heeft."
 SEALED = Field("verblijf", "CONTACT", sealed=True)
 CRIME = Field("straf", "STRAFRECHT")
@@ -37,7 +38,7 @@ def plain(*rules: str) -> str:
 def test_a_permit_is_told_with_its_basis_and_what_was_given() -> None:
     assert told(READS) == Explanation(
         requester=f"Toegestaan op grondslag {WMO}.",
-        resident=f"{ASKED} Dat mag volgens {WMO}. Gegeven, als het er is: doelen, klacht.",
+        resident=f"{ASKED} Dat mag volgens {ARTICLE}. Gegeven, als het er is: andere gegevens.",
         officer=f"PERMIT: P-WMO-2.3.2. Grondslag {WMO}, versie 1. doelen: gegeven. klacht: gegeven. "
         f"Plichten: LOG. {POLICY}",
         remedies=(),
@@ -46,7 +47,7 @@ def test_a_permit_is_told_with_its_basis_and_what_was_given() -> None:
 
 def test_a_permit_of_nothing_names_no_field() -> None:
     nothing = replace(READS, fields=(), records=True)
-    assert told(nothing).resident == f"{ASKED} Dat mag volgens {WMO}."
+    assert told(nothing).resident == f"{ASKED} Dat mag volgens {ARTICLE}."
 
 
 def test_part_of_it_is_told_with_the_reasons_of_what_was_not_given() -> None:
@@ -56,8 +57,8 @@ def test_part_of_it_is_told_with_the_reasons_of_what_was_not_given() -> None:
     assert told(part) == Explanation(
         requester=f"Deels toegestaan op grondslag {WMO}. Niet gegeven: straf (R10, R12), adres (R30). "
         f"{causes(*rules)}",
-        resident=f"{ASKED} Dat mag volgens {WMO}. Gegeven, als het er is: doelen, klacht, verblijf. "
-        f"Niet gegeven: straf, adres. {plain(*rules)}",
+        resident=f"{ASKED} Dat mag volgens {ARTICLE}. Gegeven, als het er is: andere gegevens. "
+        f"Niet gegeven: andere gegevens. {plain(*rules)}",
         officer=f"PARTIAL: R10, R12, R26, R30. Grondslag {WMO}, versie 1. "
         f"{causes('R10', 'R12', 'R26', 'R30', mark='')} doelen: gegeven. klacht: gegeven. "
         f"straf: niet gegeven (R10, R12). adres: niet gegeven (R30). verblijf: niet gegeven (R26). "

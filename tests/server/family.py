@@ -43,7 +43,7 @@ class Family:
 
     def __init__(self, town: Town, age: int, *, capable: bool = True, birth_date: date | None = None) -> None:
         self.town = town
-        bsn = next(town.bsns)
+        self.bsn = bsn = next(town.bsns)
         self.wmo = self.town.signed_in(Person(f"w-{bsn[-5:]}", "college:WMO", "regisseur"))
         self.work = self.town.signed_in(Person(f"p-{bsn[-5:]}", "college:PW", "consulent"))
         self.pseudonym = town.pseudonym(self.wmo, bsn)

@@ -49,7 +49,7 @@ def test_the_resident_reads_who_got_what_for_what_and_is_told_once(
     assert not notice.HasField("told_time")
     for words in (
         "Een organisatie die u Wmo-hulp geeft vroeg gegevens, om u hulp te geven.",
-        "Dat mag volgens WMO-5.2.1-2a",
+        "Dat mag volgens Wmo 2015 art. 5.2.1",
         "Het gaat om: uw doelen.",
         "U leest dit omdat deze organisatie de gegevens niet van u zelf kreeg.",
         "U krijgt dit bericht één keer.",

@@ -13,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from adapters.simulators.identity_provider.people import PEOPLE, resident
+from adapters.simulators.identity_provider.people import PEOPLE, REPRESENTATIVES, resident
 from adapters.simulators.identity_provider.whole import IdentityProvider
 
 
@@ -33,7 +33,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     secret = told.secret_file.read_text(encoding="utf-8").strip()
-    provider = IdentityProvider(PEOPLE, client_secret=secret, tls=tls, port=told.port).start()
+    provider = IdentityProvider(
+        (*PEOPLE, *REPRESENTATIVES), client_secret=secret, tls=tls, port=told.port
+    ).start()
     sys.stdout.write(f"{provider.issuer}\n")
     sys.stdout.flush()
     # Its leash too: whoever started it holds the other end.

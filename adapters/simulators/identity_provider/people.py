@@ -28,6 +28,13 @@ PEOPLE: Final = (
     Somebody("beheer-1", "Els Kuiper", "keeper", "beheerder, de tweede persoon bij namen"),
 )
 
+# Who represents residents, each under the mark by which a record of representation knows him. They have no
+# plan here and choose for whom they act; who of them may act for whom is recorded in the town, not here.
+REPRESENTATIVES: Final = (
+    Somebody("ouder-1", "Ouder 1", "resident", "ouder met gezag", "999800000"),
+    Somebody("mentor-1", "Mentor 1", "resident", "mentor van een volwassene", "999800012"),
+)
+
 
 def resident(bsn: str, number: int) -> Somebody:
     """Return a resident of the demo, known by the number of a story."""

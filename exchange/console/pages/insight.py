@@ -81,7 +81,7 @@ class Bar(NamedTuple):
 
 async def show(look: Look) -> Response:
     """Show a year: what it spent, its tables, and a form for another."""
-    year = _year(look)
+    year = asked_year(look)
     answer = await _tables(look, year)
     return look.page(
         "insight.html",
@@ -132,7 +132,7 @@ async def publish(look: Look) -> Response:
 
 async def show_table(look: Look) -> Response:
     """Show one table, its chart, and the same question in the years before."""
-    year, table_id = _year(look), look.request.path_params["table_id"]
+    year, table_id = asked_year(look), look.request.path_params["table_id"]
     answer = await _tables(look, year)
     table = next((one for one in answer.tables if one.table_id == table_id), None)
     if table is None:
@@ -178,7 +178,8 @@ def _cells_of(table: pb.PublishedTable) -> set[tuple[str, int]]:
     return {(one.row, one.life_domain) for one in table.cells}
 
 
-def _year(look: Look) -> int:
+def asked_year(look: Look) -> int:
+    """Return the year of a form or an address, else this one. Raises Refused."""
     told = look.field("jaar") or look.query.get("jaar", "") or str(look.now.year)
     if not _is_year(told) or int(told) > look.now.year:
         raise Refused("YEAR", later("Kies een jaar dat al begonnen is."))
@@ -205,7 +206,7 @@ def _wanted(look: Look) -> Wanted:
     why = look.field("waarom").strip()
     if not why or len(why) > WHY_CHARS_MAX:
         raise Refused("WHY", later("Schrijf in het kort op waarvoor de tabel nodig is."))
-    return Wanted(_year(look), rows, [DOMAIN_NAMES[one] for one in dict.fromkeys(names)], cost, why)
+    return Wanted(asked_year(look), rows, [DOMAIN_NAMES[one] for one in dict.fromkeys(names)], cost, why)
 
 
 def _is_row(told: str) -> bool:

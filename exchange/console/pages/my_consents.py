@@ -24,9 +24,10 @@ from exchange.console.resident.asking import (
     told,
     version_of,
 )
+from exchange.console.resident.authority import authority_of
 from exchange.console.resident.known import known_of
 from exchange.console.resident.plain import Plain
-from exchange.console.roles import RESIDENT
+from exchange.console.roles import IN_PERSON
 from exchange.documents.disclosures import receipts_json_ld
 from exchange.documents.gathered import Gathered
 from exchange.documents.words import words_of
@@ -43,7 +44,6 @@ PLACE: Final = "/mijn/3"
 TITLE: Final = later("Toestemming")
 NEUTRAL: Final = later("Overzicht")
 PORTAL: Final = "portal"
-SELF: Final = "self"
 FIELDS: Final = labelled(pb.ListConsentsResponse.DESCRIPTOR)
 ASKED, GIVEN, SAID_NO, TAKEN_BACK = (
     "CONSENT_STATE_REQUESTED",
@@ -113,12 +113,13 @@ async def say_yes(look: Look) -> Response:
             "NO_NOTICE",
             later("De tekst bij deze vraag is er niet. Zonder die tekst kunt u hier geen ja zeggen."),
         )
+    authority = await authority_of(look, (await own_case(look)).case_id)
     free = bool(look.field("anders")) and bool(look.field("geen_nadeel"))
     request = pb.GiveConsentRequest(
         request_id=look.field("request_id"),
         claim=WORD,
         consent_id=one["consent_id"],
-        given_by=[SELF],
+        given_by=[authority.word],
         explicit=True,
         free_assessed=free,
         method=PORTAL,
@@ -185,6 +186,7 @@ async def _around(look: Look) -> dict[str, Any]:
         return list(filter(None, (known.who("", task, plain.words) for task in one.get("sources", ()))))
 
     return {
+        "authority": await authority_of(look, (await own_case(look)).case_id),
         "plain": plain,
         "recipients": recipients,
         "sources": sources,
@@ -222,11 +224,11 @@ async def _notice(look: Look, consent_id: str) -> Notice:
 
 
 ROUTES: Final = (
-    Page(PLACE, show, (RESIDENT,), menu=TITLE, place=30),
-    Page(f"{PLACE}/bewijzen", save_receipts, (RESIDENT,)),
-    Page(f"{PLACE}/{{number}}", show_one, (RESIDENT,)),
-    Page(f"{PLACE}/{{number}}/bewijs", save_receipt, (RESIDENT,)),
-    Page(f"{PLACE}/{{number}}/ja", say_yes, (RESIDENT,), methods=("POST",)),
-    Page(f"{PLACE}/{{number}}/nee", say_no, (RESIDENT,), methods=("POST",)),
-    Page(f"{PLACE}/{{number}}/terug", take_back, (RESIDENT,), methods=("POST",)),
+    Page(PLACE, show, IN_PERSON, menu=TITLE, place=30),
+    Page(f"{PLACE}/bewijzen", save_receipts, IN_PERSON),
+    Page(f"{PLACE}/{{number}}", show_one, IN_PERSON),
+    Page(f"{PLACE}/{{number}}/bewijs", save_receipt, IN_PERSON),
+    Page(f"{PLACE}/{{number}}/ja", say_yes, IN_PERSON, methods=("POST",)),
+    Page(f"{PLACE}/{{number}}/nee", say_no, IN_PERSON, methods=("POST",)),
+    Page(f"{PLACE}/{{number}}/terug", take_back, IN_PERSON, methods=("POST",)),
 )

@@ -20,7 +20,7 @@ from exchange.console.refusals import Refused
 from exchange.console.resident.asking import ACCESS, own_case, pages, told
 from exchange.console.resident.known import SELF, known_of
 from exchange.console.resident.plain import Plain, is_day
-from exchange.console.roles import RESIDENT
+from exchange.console.roles import IN_PERSON, RESIDENT
 from exchange.documents.access import in_words
 from exchange.documents.words import words_of
 from exchange.v1 import disclosure_service_pb2 as pb
@@ -60,6 +60,10 @@ WHO: Final = {
     OTHERS: later("anderen dan ik"),
     EVERYBODY: later("iedereen, ook ik"),
     MYSELF: later("alleen ik"),
+}
+WHO_ACTING: Final = {
+    OTHERS: later("anderen dan wie vertegenwoordigt"),
+    EVERYBODY: later("iedereen, ook wie vertegenwoordigt"),
 }
 KINDS: Final = {
     ANYTHING: later("alles"),
@@ -116,7 +120,7 @@ async def show(look: Look) -> Response:
         rows=rows,
         notices=notices,
         wanted=wanted,
-        who_words=WHO,
+        who_words=WHO if look.session.role is RESIDENT else WHO_ACTING,
         kind_words=KINDS,
         choices=choices,
         token=token,
@@ -165,7 +169,8 @@ def tag_of(look: Look, who: str) -> str:
 
 
 def _fits(look: Look, one: Mapping[str, Any], who: str, wanted: Wanted) -> bool:
-    mine = one.get("task") in SELF
+    # Of who acts for somebody it is not told which of them looked: to one of them all of them are himself.
+    mine = one.get("task") == look.session.role.task
     if wanted.who != EVERYBODY and mine != (wanted.who == MYSELF):
         return False
     outcome = one.get("outcome", "")
@@ -225,4 +230,4 @@ async def _notices(look: Look, case_id: str, known: Known, plain: Plain) -> list
     ]
 
 
-ROUTES: Final = (Page(PLACE, show, (RESIDENT,), menu=TITLE, place=20),)
+ROUTES: Final = (Page(PLACE, show, IN_PERSON, menu=TITLE, place=20),)

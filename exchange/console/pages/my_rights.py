@@ -8,6 +8,7 @@ Source: GDPR 12(3), 15-18, 20, 21, 77; Wmo 2015 5.3.5; Jeugdwet 7.3.9.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -27,11 +28,12 @@ from exchange.console.resident.asking import (
     told,
     words_of_form,
 )
+from exchange.console.resident.authority import authority_of
 from exchange.console.resident.gathering import gather, take_along
 from exchange.console.resident.known import SELF, known_of
 from exchange.console.resident.plain import Plain
 from exchange.console.resident.ways import ERASED, RIGHTS, WAYS
-from exchange.console.roles import RESIDENT
+from exchange.console.roles import IN_PERSON
 from exchange.documents.access import access_document
 from exchange.documents.gathered import read_gathered
 from exchange.documents.typeset import pdf_of
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
     from exchange.console.page import Look
     from exchange.console.resident.asking import Case
+    from exchange.console.resident.known import Known
     from exchange.console.resident.ways import Way
 
 PLACE: Final = "/mijn/4"
@@ -94,7 +97,7 @@ async def show(look: Look) -> Response:
         async for page in pages(look, request, pb.ListRightsRequestsResponse)
         for one in page.requests
     ]
-    around = await _around(look, case)
+    around, authority = await _around(look, case), await authority_of(look, case.case_id)
     return look.page(
         "my_rights.html",
         heading=look.heading(TITLE, NEUTRAL),
@@ -102,8 +105,11 @@ async def show(look: Look) -> Response:
         asked=asked,
         is_open=OPEN,
         limits=around.get("limits", []),
+        against=partial(_against, known=await known_of(look) if around.get("limits") else None, plain=plain),
         restriction=RESTRICTION,
         ways=WAYS,
+        speaks=authority.speaks,
+        takes_back=authority.takes_back,
         fresh=look.fresh_id,
         done=SAID.get(look.query.get("klaar", ""), ""),
     )
@@ -120,6 +126,7 @@ async def show_way(look: Look) -> Response:
         "my_right.html",
         heading=look.heading(way.title, NEUTRAL),
         way=way,
+        speaks=(await authority_of(look, case.case_id)).speaks,
         plain=plain,
         choices=choices,
         key_of=key_of,
@@ -227,6 +234,12 @@ def _chosen(choices: list[tuple[str, str]], key: str) -> str:
     return found
 
 
+def _against(recipient: str, known: Known | None, plain: Plain) -> str:
+    """Return against whom a limit stands, in words; nothing where it is against everybody."""
+    oin, _, task = recipient.partition("/")
+    return known.who(oin, task, plain.words) if known is not None and recipient else ""
+
+
 async def _around(look: Look, case: Case) -> dict[str, Any]:
     request = pb.GetAccessAnswerRequest(claim=ACCESS, case_id=case.case_id, fields=AROUND)
     return told(await look.ask(request, pb.GetAccessAnswerResponse))
@@ -249,11 +262,11 @@ async def _choices(look: Look, case: Case, plain: Plain) -> Choices:
 
 
 ROUTES: Final = (
-    Page(PLACE, show, (RESIDENT,), menu=TITLE, place=40),
-    Page(f"{PLACE}/bestand/pdf", save_pdf, (RESIDENT,)),
-    Page(f"{PLACE}/bestand/json", save_json, (RESIDENT,)),
-    Page(f"{PLACE}/bestand/kopie", save_copy, (RESIDENT,)),
-    Page(f"{PLACE}/terug", take_back, (RESIDENT,), methods=("POST",)),
-    Page(f"{PLACE}/{{number}}", show_way, (RESIDENT,)),
-    Page(f"{PLACE}/{{number}}/vraag", ask_for, (RESIDENT,), methods=("POST",)),
+    Page(PLACE, show, IN_PERSON, menu=TITLE, place=40),
+    Page(f"{PLACE}/bestand/pdf", save_pdf, IN_PERSON),
+    Page(f"{PLACE}/bestand/json", save_json, IN_PERSON),
+    Page(f"{PLACE}/bestand/kopie", save_copy, IN_PERSON),
+    Page(f"{PLACE}/terug", take_back, IN_PERSON, methods=("POST",)),
+    Page(f"{PLACE}/{{number}}", show_way, IN_PERSON),
+    Page(f"{PLACE}/{{number}}/vraag", ask_for, IN_PERSON, methods=("POST",)),
 )

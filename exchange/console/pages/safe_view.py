@@ -14,7 +14,7 @@ from exchange.console.language import later
 from exchange.console.login import onward
 from exchange.console.page import Page
 from exchange.console.refusals import Refused
-from exchange.console.roles import RESIDENT
+from exchange.console.roles import IN_PERSON
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -42,6 +42,6 @@ async def choose(look: Look) -> Response:
 
 
 ROUTES: Final = (
-    Page("/mijn/5", explain, (RESIDENT,)),
-    Page("/weergave", choose, (RESIDENT,), methods=("POST",)),
+    Page("/mijn/5", explain, IN_PERSON),
+    Page("/weergave", choose, IN_PERSON, methods=("POST",)),
 )

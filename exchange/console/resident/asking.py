@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 
 from exchange.console.language import later
 from exchange.console.refusals import AnswerRefused, Refused
+from exchange.console.roles import RESIDENT
 from exchange.v1 import case_service_pb2 as case_pb
 from exchange.v1 import options_pb2
 from exchange.v1 import plan_service_pb2 as plan_pb
@@ -39,6 +40,10 @@ PAGES_MAX: Final = 1_000
 WORDS_MAX: Final = 4_000
 VERSION_DIGITS_MAX: Final = 9
 _OURS: Final = "exchange.v1."
+NO_CASE: Final = later("Er is hier geen plan van u. Het kan ook zijn dat het is gewist.")
+NO_CASE_OF_HIS: Final = later(
+    "U kunt hier niets meer voor deze persoon doen. Kies bij Voor wie iemand anders."
+)
 _Answer = TypeVar("_Answer", bound=Message)
 
 
@@ -74,7 +79,7 @@ async def own_case(look: Look) -> Case:
             raise
         found = case_pb.FindCaseResponse()
     if not found.case_id:
-        raise NoCase("NO_CASE", later("Er is hier geen plan van u. Het kan ook zijn dat het is gewist."))
+        raise NoCase("NO_CASE", NO_CASE if look.session.role is RESIDENT else NO_CASE_OF_HIS)
     return Case(found.case_id, found.plan_id)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from exchange.console.names import recorded
 from exchange.console.roles import DESK
 from exchange.v1 import legal_basis_service_pb2 as pb
-from exchange.v1.common_pb2 import PURPOSE_INZAGE, Claim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from exchange.console.page import Look
     from exchange.documents.words import Words
 
-READING: Final = Claim(purpose=PURPOSE_INZAGE, legal_basis="REGISTER-12")
-PAGE_ROWS: Final = 200
-PAGES_MAX: Final = 20
 SELF: Final = frozenset({"betrokkene", "wettelijk-vertegenwoordiger"})
 
 
@@ -51,20 +48,10 @@ class Known(NamedTuple):
 
 async def known_of(look: Look) -> Known:
     """Return what the record says now."""
-    mine = look.shown.line.organisation
-    names, articles = {mine.oin: mine.name}, dict[str, str]()
-    asking, token = replace(look.session, role=DESK, resident=None), ""
-    for _ in range(PAGES_MAX):
-        request = pb.ListProcessingActivitiesRequest(claim=READING, page_size=PAGE_ROWS, page_token=token)
-        page = await look.shown.line.ask(request, pb.ListProcessingActivitiesResponse, asking)
-        for activity in page.activities:
-            for one in activity.recipient_organisations:
-                oin, _, name = one.partition(" ")
-                names.setdefault(oin, name)
-            for one in activity.legal_bases:
-                basis, _, article = one.partition(": ")
-                articles.setdefault(basis.partition("@")[0], article)
-        token = page.next_page_token
-        if not token:
-            break
-    return Known(names, articles)
+    mine, asking = look.shown.line.organisation, replace(look.session, role=DESK, resident=None)
+
+    async def ask(request: pb.ListProcessingActivitiesRequest) -> pb.ListProcessingActivitiesResponse:
+        return await look.shown.line.ask(request, pb.ListProcessingActivitiesResponse, asking)
+
+    found = await recorded(ask)
+    return Known({**found.names, mine.oin: mine.name}, found.articles)

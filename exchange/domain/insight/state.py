@@ -26,6 +26,7 @@ class ProposedBudget:
 
     total_thousandths: int
     proposer: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def published(state: InsightState | None, event: TablePublished) -> InsightState
 
 def proposed(state: InsightState | None, event: BudgetProposed) -> InsightState:
     """Let it wait for a second person, in the place of what waited before."""
-    wanted = ProposedBudget(event.total_thousandths, event.professional)
+    wanted = ProposedBudget(event.total_thousandths, event.professional, event.reason)
     return replace(state or InsightState(event.year), proposal=wanted)
 
 

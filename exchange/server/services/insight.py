@@ -200,6 +200,7 @@ def _budget(call: Call, year: int, state: InsightState) -> pb.PrivacyBudget:
         total_thousandths=state.total_thousandths or call.house.config.insight_total_thousandths,
         spent_thousandths=state.spent_thousandths,
         proposed_thousandths=0 if state.proposal is None else state.proposal.total_thousandths,
+        proposed_reason="" if state.proposal is None else state.proposal.reason,
     )
 
 

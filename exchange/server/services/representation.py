@@ -22,13 +22,14 @@ from exchange.domain.representation.words import DisputeOutcome
 from exchange.domain.resident import RESIDENT
 from exchange.domain.values import ConsentStatus, DataCategory, origin_of
 from exchange.errors import RuleBroken
-from exchange.pipeline.elements import Asker, claimed_by, groups_of
+from exchange.pipeline.elements import Asker, claimed_by, groups_of, of_origin
+from exchange.pipeline.speakers import NO_AUTHORITY, authority_of
 from exchange.pipeline.walk import Steps
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.names import day, enum_names, required_day
 from exchange.server.interceptor import Unary
-from exchange.server.walks import author_of, command, read, receipt
+from exchange.server.walks import author_of, claim_of, command, given_paths, read, receipt
 from exchange.v1 import representation_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import EnumDescriptor
 
     from exchange.domain import Command
+    from exchange.pipeline.speakers import Authority
     from exchange.pipeline.walk import CommandOutcome, Group, View
     from exchange.server.house import Call
 
 CONTACT: Final = DataCategory.CONTACT
 _LABELS: Final = labels_of(pb.ListRepresentativesResponse.DESCRIPTOR)
+_AUTHORITY: Final = labels_of(pb.GetAuthorityResponse.DESCRIPTOR)
 
 
 async def record_representative(
@@ -132,6 +135,31 @@ async def list_representatives(
             told = answer.representatives.add()
             for leaf in leaves:
                 copies[leaf](record, told)
+    return answer
+
+
+async def get_authority(call: Call, request: pb.GetAuthorityRequest) -> pb.GetAuthorityResponse:
+    """Tell who asks in what his own word counts."""
+    caller, anchor = call.caller, stream_of("case", request.case_id)
+    author, purpose = author_of(caller), claim_of(request.claim).purpose
+
+    def capture(view: View) -> Authority:
+        case = view.state(anchor)
+        resident = None if case is None else view.state(stream_of("resident", case.resident))
+        return NO_AUTHORITY if resident is None else authority_of(resident, author, purpose, call.now.date())
+
+    outcome = await read(
+        call,
+        request,
+        anchor=anchor,
+        labels=_AUTHORITY,
+        groups=of_origin(_AUTHORITY, caller.task),
+        capture=capture,
+    )
+    answer = pb.GetAuthorityResponse(decision_id=outcome.decision_id)
+    copies = copies_of(pb.GetAuthorityResponse.DESCRIPTOR)
+    for path in given_paths(outcome):
+        copies[path](outcome.captured, answer)
     return answer
 
 
@@ -226,5 +254,6 @@ RPCS: Final[Mapping[str, Unary]] = {
     "EndRepresentative": Unary(pb.EndRepresentativeRequest, end_representative),
     "JudgeCapacity": Unary(pb.JudgeCapacityRequest, judge_capacity),
     "ListRepresentatives": Unary(pb.ListRepresentativesRequest, list_representatives),
+    "GetAuthority": Unary(pb.GetAuthorityRequest, get_authority),
     "DecideDispute": Unary(pb.DecideDisputeRequest, decide_dispute),
 }
