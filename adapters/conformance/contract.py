@@ -58,7 +58,8 @@ OF_INPUT: Final = (
 class Input:
     """What comes in from the adapter's own world, and what a good one leads to.
 
-    `rejected` and `apart` are None where the adapter has no such place.
+    `rejected` and `apart` are None where the adapter has no such place; `reading` prints one of what is
+    rejected as it came, where it is kept sealed.
     """
 
     inbox: str
@@ -67,6 +68,7 @@ class Input:
     bad: str
     effect: str  # path of a command
     command: tuple[str, ...] = ()
+    reading: tuple[str, ...] = ()
     rejected: str | None = None
     apart: str | None = None
     subject: str = "case"
@@ -153,6 +155,7 @@ def _input(table: _Table) -> Input:
         bad=_template("input.bad", table.text("bad"), OF_INPUT),
         effect=path,
         command=table.words("command", (), (*OF_INPUT, "file")),
+        reading=table.words("reading", (), (*OF_ADAPTER, "kept")),
         rejected=table.text("rejected", None),
         apart=table.text("apart", None),
         subject=table.one_of("subject", STAGES, STAGES[0]),
