@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 30.0
 STAGES: Final = ("case", "agreed")
 NOTHING: Final = "nothing"
+# What an adapter may leave to a person to answer, or not ask about at all.
+LIMITS: Final = ("restriction", "rectification")
 HAPPENINGS: Final = ("goal_set", "support_started", NOTHING)
 PORTS: Final = 4
 _is_rpc = re.compile(r"[A-Za-z]+\.[A-Za-z]+").fullmatch
@@ -76,17 +78,22 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happens on a plan, and what the adapter makes of it: files, by a pattern."""
+    """What happens on a plan, and what the adapter makes of it: files, by a pattern.
+
+    `withdraws` says that what nobody took yet is out of reach while its plan is restricted.
+    """
 
     happening: str
     output: str
+    withdraws: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
     """One adapter, as its author declares it. `base` is the folder of the file.
 
-    `event` is None where none is declared, and where `follows_nothing`: then it is held to that.
+    `event` is None where none is declared, and where `follows_nothing`: then it is held to that. So it is to
+    what it leaves to a person, or to another system of its organisation: it answers none of that.
     """
 
     base: Path
@@ -97,6 +104,8 @@ class Contract:
     professional: str
     role: str
     holds_bsn: tuple[str, ...]
+    for_a_person: tuple[str, ...]
+    elsewhere: tuple[str, ...]
     patience_s: float
     beside: tuple[tuple[str, ...], ...]
     wait_for: tuple[str, ...]
@@ -130,6 +139,8 @@ def load_contract(file: Path) -> Contract:
         professional=adapter.text("professional"),
         role=adapter.text("role", "adapter"),
         holds_bsn=adapter.words("holds_bsn", ()),
+        for_a_person=adapter.some_of("for_a_person", LIMITS),
+        elsewhere=adapter.some_of("elsewhere", LIMITS),
         patience_s=float(adapter.take("patience_s", (int, float), PATIENCE_S)),
         beside=tuple(_words("adapter.beside", one, OF_ADAPTER) for one in adapter.take("beside", list, [])),
         wait_for=adapter.words("wait_for", ()),
@@ -140,6 +151,8 @@ def load_contract(file: Path) -> Contract:
     )
     for table in (whole, adapter, given):
         table.refuse_rest()
+    if set(contract.for_a_person) & set(contract.elsewhere):
+        raise ContractInvalid("adapter.for_a_person and adapter.elsewhere name the same")
     return contract
 
 
@@ -164,7 +177,8 @@ def _input(table: _Table) -> Input:
 
 def _event(table: _Table) -> Event:
     happening = table.one_of("happening", HAPPENINGS)
-    event = Event(happening, "" if happening == NOTHING else table.text("output"))
+    withdraws = table.flag("withdraws")
+    event = Event(happening, "" if happening == NOTHING else table.text("output"), withdraws)
     table.refuse_rest()
     return event
 
@@ -187,6 +201,12 @@ class _Table:
             raise ContractInvalid(f"{self._name}{key} is of another kind")
         return value
 
+    def flag(self, key: str) -> bool:
+        value = self._left.pop(key, False)
+        if not isinstance(value, bool):
+            raise ContractInvalid(f"{self._name}{key} is of another kind")
+        return value
+
     def text(self, key: str, default: Any = _MISSING) -> Any:  # noqa: ANN401 -- a text, or the default
         value = self.take(key, str, default)
         if value == "":
@@ -203,6 +223,12 @@ class _Table:
         if value not in choices:
             raise ContractInvalid(f"{self._name}{key} is one of {', '.join(choices)}")
         return str(value)
+
+    def some_of(self, key: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+        found = self.words(key, ())
+        if not set(found) <= set(choices):
+            raise ContractInvalid(f"{self._name}{key} holds some of {', '.join(choices)}")
+        return found
 
     def refuse_rest(self) -> None:
         if self._left:
