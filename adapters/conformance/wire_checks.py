@@ -56,8 +56,10 @@ def purge(bench: Bench) -> str:
 
 def restriction(bench: Bench) -> str:
     """Require that a restriction is carried out and confirmed, and its lifting too; or is for a person."""
-    subject = _got(bench)
-    lying = _lying(bench, subject)
+    withdraws = bench.contract.event is not None and bench.contract.event.withdraws
+    # What happens may happen once to a plan: it is taken, or lies there until nobody may take it.
+    subject = bench.done() if withdraws else _got(bench)
+    lying = _lying(bench, subject) if withdraws else frozenset()
     restriction_id = _while_stopped(bench, lambda: bench.people.restrict(subject))
     _require_change(bench, restriction_id, RestrictionChange.RESTRICTION_CHANGE_RESTRICTED)
     if lying and not bench.wait(lambda: not _there(bench) & lying):
@@ -71,10 +73,7 @@ def restriction(bench: Bench) -> str:
 
 
 def _lying(bench: Bench, subject: Subject) -> frozenset[str]:
-    """Let something be told that nobody takes yet, where its author says that this is held back."""
-    event = bench.contract.event
-    if event is None or not event.withdraws:
-        return frozenset()
+    """Let something be told that nobody takes yet."""
     before = _there(bench)
     bench.people.happen(subject)
     if not bench.wait(lambda: _there(bench) > before):
