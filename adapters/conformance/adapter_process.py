@@ -107,6 +107,31 @@ class Adapter:
         draft.write_text(content, encoding="utf-8")
         draft.rename(inbox / name)
 
+    def read_rejected(self, path: Path) -> bytes:
+        """Return what is kept of a rejected input, as it came: by the author's own command where sealed.
+
+        A reason is a file that the command does not know: it is read as it stands.
+        """
+        reading = self._contract.input.reading
+        if not reading:
+            return path.read_bytes()
+        filled = [Template(word).substitute({**self._words, "kept": path.name}) for word in reading]
+        with (self.logs / "reading.out").open("ab") as said:
+            try:
+                return subprocess.run(  # noqa: S603 -- the contract's own command
+                    filled,
+                    cwd=self.home,
+                    env=self._environment(),
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    timeout=GIVE_WAIT_S,
+                    check=True,
+                ).stdout
+            except subprocess.CalledProcessError:
+                return path.read_bytes()
+            except (OSError, subprocess.SubprocessError):
+                raise ContractInvalid("input.reading failed: it did not start, or did not end") from None
+
     def _run(self, command: Sequence[str]) -> None:
         with (self.logs / "give.out").open("ab") as out:
             try:

@@ -76,6 +76,7 @@ class Bench:
     chance: random.Random
     subjects: list[Subject] = field(default_factory=list)
     erased: Subject | None = None
+    asked_before: int = 0
     _number: int = 0
     _taken: int = 0
 

@@ -171,7 +171,7 @@ def bad_input(bench: Bench) -> str:
 
     def new() -> list[bytes]:
         paths = (bench.adapter.home / name for name in bench.adapter.matching(pattern) - before)
-        return [path.read_bytes() for path in paths if path.is_file()]
+        return [bench.adapter.read_rejected(path) for path in paths if path.is_file()]
 
     kept = given.content.encode()
     if not bench.wait(lambda: kept in new()):

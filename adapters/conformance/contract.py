@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 30.0
 STAGES: Final = ("case", "agreed")
 NOTHING: Final = "nothing"
+# What an adapter may leave to a person to answer, or not ask about at all.
+LIMITS: Final = ("restriction", "rectification")
 HAPPENINGS: Final = ("goal_set", "support_started", NOTHING)
 PORTS: Final = 4
 _is_rpc = re.compile(r"[A-Za-z]+\.[A-Za-z]+").fullmatch
@@ -58,7 +60,8 @@ OF_INPUT: Final = (
 class Input:
     """What comes in from the adapter's own world, and what a good one leads to.
 
-    `rejected` and `apart` are None where the adapter has no such place.
+    `rejected` and `apart` are None where the adapter has no such place; `reading` prints one of what is
+    rejected as it came, where it is kept sealed.
     """
 
     inbox: str
@@ -67,6 +70,7 @@ class Input:
     bad: str
     effect: str  # path of a command
     command: tuple[str, ...] = ()
+    reading: tuple[str, ...] = ()
     rejected: str | None = None
     apart: str | None = None
     subject: str = "case"
@@ -74,17 +78,22 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happens on a plan, and what the adapter makes of it: files, by a pattern."""
+    """What happens on a plan, and what the adapter makes of it: files, by a pattern.
+
+    `withdraws` says that what nobody took yet is out of reach while its plan is restricted.
+    """
 
     happening: str
     output: str
+    withdraws: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
     """One adapter, as its author declares it. `base` is the folder of the file.
 
-    `event` is None where none is declared, and where `follows_nothing`: then it is held to that.
+    `event` is None where none is declared, and where `follows_nothing`: then it is held to that. So it is to
+    what it leaves to a person, or to another system of its organisation: it answers none of that.
     """
 
     base: Path
@@ -95,6 +104,8 @@ class Contract:
     professional: str
     role: str
     holds_bsn: tuple[str, ...]
+    for_a_person: tuple[str, ...]
+    elsewhere: tuple[str, ...]
     patience_s: float
     beside: tuple[tuple[str, ...], ...]
     wait_for: tuple[str, ...]
@@ -128,6 +139,8 @@ def load_contract(file: Path) -> Contract:
         professional=adapter.text("professional"),
         role=adapter.text("role", "adapter"),
         holds_bsn=adapter.words("holds_bsn", ()),
+        for_a_person=adapter.some_of("for_a_person", LIMITS),
+        elsewhere=adapter.some_of("elsewhere", LIMITS),
         patience_s=float(adapter.take("patience_s", (int, float), PATIENCE_S)),
         beside=tuple(_words("adapter.beside", one, OF_ADAPTER) for one in adapter.take("beside", list, [])),
         wait_for=adapter.words("wait_for", ()),
@@ -138,6 +151,8 @@ def load_contract(file: Path) -> Contract:
     )
     for table in (whole, adapter, given):
         table.refuse_rest()
+    if set(contract.for_a_person) & set(contract.elsewhere):
+        raise ContractInvalid("adapter.for_a_person and adapter.elsewhere name the same")
     return contract
 
 
@@ -153,6 +168,7 @@ def _input(table: _Table) -> Input:
         bad=_template("input.bad", table.text("bad"), OF_INPUT),
         effect=path,
         command=table.words("command", (), (*OF_INPUT, "file")),
+        reading=table.words("reading", (), (*OF_ADAPTER, "kept")),
         rejected=table.text("rejected", None),
         apart=table.text("apart", None),
         subject=table.one_of("subject", STAGES, STAGES[0]),
@@ -161,7 +177,8 @@ def _input(table: _Table) -> Input:
 
 def _event(table: _Table) -> Event:
     happening = table.one_of("happening", HAPPENINGS)
-    event = Event(happening, "" if happening == NOTHING else table.text("output"))
+    withdraws = table.flag("withdraws")
+    event = Event(happening, "" if happening == NOTHING else table.text("output"), withdraws)
     table.refuse_rest()
     return event
 
@@ -184,6 +201,12 @@ class _Table:
             raise ContractInvalid(f"{self._name}{key} is of another kind")
         return value
 
+    def flag(self, key: str) -> bool:
+        value = self._left.pop(key, False)
+        if not isinstance(value, bool):
+            raise ContractInvalid(f"{self._name}{key} is of another kind")
+        return value
+
     def text(self, key: str, default: Any = _MISSING) -> Any:  # noqa: ANN401 -- a text, or the default
         value = self.take(key, str, default)
         if value == "":
@@ -200,6 +223,12 @@ class _Table:
         if value not in choices:
             raise ContractInvalid(f"{self._name}{key} is one of {', '.join(choices)}")
         return str(value)
+
+    def some_of(self, key: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+        found = self.words(key, ())
+        if not set(found) <= set(choices):
+            raise ContractInvalid(f"{self._name}{key} holds some of {', '.join(choices)}")
+        return found
 
     def refuse_rest(self) -> None:
         if self._left:

@@ -1,4 +1,4 @@
-"""The people around an adapter: a municipality that opens cases, asks support, lets go and erases.
+"""The people around an adapter: who opens cases, asks support, lets go, restricts, rectifies and erases.
 
 Promises: every resident is made up, with a BSN of the range set aside for tests; each reaches the exchange as
 anybody would, over its own line, past the adapter's.
@@ -18,7 +18,12 @@ from adapters.sdk.residents import Pseudonyms
 from adapters.sdk.tokens import Person
 from exchange.v1.common_pb2 import Law, LifeDomain, Purpose
 from exchange.v1.plan_pb2 import AgreementOutcome, LensFinding, SupportKind
-from exchange.v1.resident_rights_service_pb2 import ErasureArticle, ErasureReason
+from exchange.v1.resident_rights_service_pb2 import (
+    ErasureArticle,
+    ErasureReason,
+    Right,
+    RightsOutcome,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +42,13 @@ ADL: Final = LifeDomain.LIFE_DOMAIN_INSTRUMENTAL_ADL
 BIRTH_DATE: Final = "1984-05-17"
 COLLEAGUE: Final = "kit-hulp"
 SIGHT: Final = "kit-regie"
+YOUTH: Final = "kit-jeugd"
+YOUTH_TASK: Final = "college:JW"
+LIMIT: Final = claim(Purpose.PURPOSE_JEUGD_TOEGANG, "LIMIT-18")
+ASK: Final = claim(Purpose.PURPOSE_INZAGE, "RIGHTS-12-RESIDENT")
+ANSWER: Final = claim(Purpose.PURPOSE_INZAGE, "RIGHTS-12")
+# Parts of a plan that an adapter may have got.
+PARTS: Final = ("situations", "goals", "supports")
 
 
 @dataclass(slots=True)
@@ -150,13 +162,47 @@ class People:
             motivation="Het dossier bleek over een ander te gaan.",
         )
         for professional, task, role in (
-            ("kit-jeugd", "college:JW", "consulent"),
+            (YOUTH, YOUTH_TASK, "consulent"),
             ("kit-fg", "fg", "privacy-officer"),
         ):
             self._as(professional, task, role).rights.approve_erasure(
                 claim=ERASE, case_id=subject.case_id, erasure_id=proposed.erasure_id
             )
         return proposed.erasure_id
+
+    def restrict(self, subject: Subject) -> str:
+        """Restrict what a case holds, by a desk that is not the adapter's; return the id of it."""
+        self._join_youth(subject)
+        return (
+            self._youth()
+            .rights.restrict(claim=LIMIT, case_id=subject.case_id, reason="De juistheid wordt betwist.")
+            .restriction_id
+        )
+
+    def lift(self, subject: Subject, restriction_id: str) -> None:
+        """Lift it, announced first."""
+        rights = self._youth().rights
+        rights.announce_lifting(
+            claim=LIMIT, case_id=subject.case_id, restriction_id=restriction_id, how="letter"
+        )
+        rights.lift_restriction(
+            claim=LIMIT, case_id=subject.case_id, restriction_id=restriction_id, reason="Nagegaan."
+        )
+
+    def rectify(self, subject: Subject) -> str:
+        """Put something right that a resident asked for; return the id of the request."""
+        self._join_youth(subject)
+        asked = self._resident(subject).rights.receive_rights_request(
+            claim=ASK, case_id=subject.case_id, right=Right.RIGHT_RECTIFICATION, statement="Dat klopt niet."
+        )
+        name, rights = asked.rights_request_id, self._youth().rights
+        rights.decide_rights_request(
+            claim=ANSWER, rights_request_id=name, outcome=RightsOutcome.RIGHTS_OUTCOME_GRANTED
+        )
+        rights.execute_rights_request(
+            claim=ANSWER, rights_request_id=name, reference="kit-1", how="letter", paths=PARTS
+        )
+        return name
 
     # --- the plan -----------------------------------------------------------------------------------------
 
@@ -208,8 +254,7 @@ class People:
             finding=LensFinding.LENS_FINDING_FITS,
             reason="Eigen netwerk en algemene voorzieningen zijn niet genoeg.",
         )
-        resident = Person("kit-portaal", "betrokkene", "inwoner", resident=subject.pseudonym)
-        self._operator.with_person(resident).plan.agree_to_plan(
+        self._resident(subject).plan.agree_to_plan(
             claim=RESIDENT,
             plan_id=subject.plan_id,
             expected_version=assessed.version,
@@ -244,6 +289,24 @@ class People:
         )
 
     # --- who ----------------------------------------------------------------------------------------------
+
+    def _join_youth(self, subject: Subject) -> None:
+        self._sight().case.join_professional(
+            claim=WMO,
+            case_id=subject.case_id,
+            oin=self._oin,
+            task=YOUTH_TASK,
+            professional=YOUTH,
+            role="consulent",
+        )
+
+    def _resident(self, subject: Subject) -> ExchangeClient:
+        return self._operator.with_person(
+            Person("kit-portaal", "betrokkene", "inwoner", resident=subject.pseudonym)
+        )
+
+    def _youth(self) -> ExchangeClient:
+        return self._as(YOUTH, YOUTH_TASK, "consulent")
 
     def _sight(self) -> ExchangeClient:
         return self._as(SIGHT, "college:WMO", "regisseur")

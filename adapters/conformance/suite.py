@@ -37,6 +37,8 @@ CHECKS: Final[Mapping[str, Callable[[Bench], str]]] = MappingProxyType(
         "outage-300": checks.outage(300),
         "outage-600": checks.outage(600),
         "kill": checks.kill,
+        "restriction": wire_checks.restriction,
+        "rectification": wire_checks.rectification,
         "purge": wire_checks.purge,
         "erasure": wire_checks.erasure,
         "bsn-wire": wire_checks.bsn_on_the_wire,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, urlsafe_b64decode
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import jwt
 from cryptography.exceptions import InvalidSignature
@@ -17,15 +17,23 @@ from adapters.conformance.bench import Failed, NotTried
 from adapters.conformance.recording import SUBSCRIBE, is_command
 from adapters.sdk.line import PERSON_KEY
 from adapters.sdk.signing import SIGNATURE_KEY
+from exchange.v1.resident_rights_service_pb2 import RestrictionChange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from adapters.conformance.bench import Bench
+    from adapters.conformance.people import Subject
     from adapters.conformance.recording import Call
 
-CONFIRM: Final = "/exchange.v1.ResidentRightsService/ConfirmPurge"
+_RIGHTS: Final = "/exchange.v1.ResidentRightsService"
+CONFIRM: Final = f"{_RIGHTS}/ConfirmPurge"
+ANSWERED: Final = {
+    "restriction": (f"{_RIGHTS}/ListRestrictions", f"{_RIGHTS}/ConfirmRestriction"),
+    "rectification": (f"{_RIGHTS}/ListRectifications", f"{_RIGHTS}/ConfirmRectification"),
+}
+_Made = TypeVar("_Made")
 _in_token = re.compile(r"[A-Za-z0-9_-]{8,}").findall
 
 
@@ -44,6 +52,103 @@ def purge(bench: Bench) -> str:
         raise Failed(f"an erasure was not confirmed within {bench.contract.patience_s:g} s of a start")
     bench.erased = subject
     return "confirmed after a start"
+
+
+def restriction(bench: Bench) -> str:
+    """Require that a restriction is carried out and confirmed, and its lifting too; or is for a person."""
+    withdraws = bench.contract.event is not None and bench.contract.event.withdraws
+    # What happens may happen once to a plan: it is taken, or lies there until nobody may take it.
+    subject = bench.done() if withdraws else _got(bench)
+    lying = _lying(bench, subject) if withdraws else frozenset()
+    restriction_id = _while_stopped(bench, lambda: bench.people.restrict(subject))
+    _require_change(bench, restriction_id, RestrictionChange.RESTRICTION_CHANGE_RESTRICTED)
+    if lying and not bench.wait(lambda: not _there(bench) & lying):
+        raise Failed("what was told of a plan that is restricted now is still in reach")
+    _while_stopped(bench, lambda: bench.people.lift(subject, restriction_id))
+    _require_change(bench, restriction_id, RestrictionChange.RESTRICTION_CHANGE_LIFTED)
+    if not bench.wait(lambda: lying <= _there(bench)):
+        raise Failed("what was told of a plan is not back in reach after a restriction of it was lifted")
+    held = "out of reach" if lying else "nothing to hold back"
+    return _said(bench, "restriction", f"confirmed, and so was its lifting; {held} meanwhile")
+
+
+def _lying(bench: Bench, subject: Subject) -> frozenset[str]:
+    """Let something be told that nobody takes yet."""
+    before = _there(bench)
+    bench.people.happen(subject)
+    if not bench.wait(lambda: _there(bench) > before):
+        raise Failed("an event was not told")
+    return _there(bench) - before
+
+
+def _there(bench: Bench) -> frozenset[str]:
+    return (
+        frozenset() if bench.contract.event is None else bench.adapter.matching(bench.contract.event.output)
+    )
+
+
+def _require_change(bench: Bench, restriction_id: str, change: RestrictionChange.ValueType) -> None:
+    _require_answer(
+        bench,
+        "restriction",
+        lambda one: (one.restriction_id, one.change) == (restriction_id, change),
+        f"what was {RestrictionChange.Name(change).rpartition('_')[2].lower()}",
+    )
+
+
+def rectification(bench: Bench) -> str:
+    """Require that what was rectified is confirmed to be put right, or not kept; or is for a person."""
+    subject = _got(bench)
+    name = _while_stopped(bench, lambda: bench.people.rectify(subject))
+    _require_answer(bench, "rectification", lambda one: one.rights_request_id == name, "what was rectified")
+    return _said(bench, "rectification", "confirmed after a start")
+
+
+def _said(bench: Bench, kind: str, confirmed: str) -> str:
+    if kind in bench.contract.elsewhere:
+        return "not asked about, as it declares: others of its organisation answer"
+    return "asked about, and left to a person" if kind in bench.contract.for_a_person else confirmed
+
+
+def _got(bench: Bench) -> Subject:
+    """Return somebody of whose plan the adapter got something, where it follows plans."""
+    subject = bench.done()
+    if bench.contract.event is not None:
+        before = bench.outputs()
+        bench.people.happen(subject)
+        bench.require_outputs(before, 1, "one event")
+    return subject
+
+
+def _while_stopped(bench: Bench, act: Callable[[], _Made]) -> _Made:
+    bench.adapter.stop()
+    try:
+        return act()
+    finally:
+        bench.asked_before = len(bench.recording.calls())
+        bench.adapter.start()
+
+
+def _require_answer(bench: Bench, kind: str, answers: Callable[[Any], bool], what: str) -> None:
+    """Wait until it was asked about, and answered: as far as the adapter does not leave that to others."""
+    listing, confirming = ANSWERED[kind]
+
+    def since(path: str) -> list[Call]:
+        return [one for one in bench.recording.calls()[bench.asked_before :] if one.path == path]
+
+    def confirmed() -> bool:
+        return any(one.answered and answers(one.asked) for one in since(confirming))
+
+    asks = kind not in bench.contract.elsewhere
+    if asks and not bench.wait(lambda: any(one.answered for one in since(listing))):
+        raise Failed(f"{what} was not asked about within {bench.contract.patience_s:g} s of a start")
+    if asks and kind not in bench.contract.for_a_person:
+        if not bench.wait(confirmed):
+            raise Failed(f"{what} was not confirmed within {bench.contract.patience_s:g} s of a start")
+        return
+    bench.done()
+    if since(confirming) or (not asks and since(listing)):
+        raise Failed(f"{what} is for others, as it declares, and it asked about it or answered it itself")
 
 
 def erasure(bench: Bench) -> str:

@@ -1,8 +1,9 @@
 """Calls to a system of the organisation over HTTP: what it said, or one of three ways it did not.
 
 Promises: nothing is sent to another address than the one of the settings, whatever an answer names; in the
-clear to this machine only; no redirect is followed; an answer has a limit; a wait that was asked (429, 503,
-`Retry-After`) is told on, as seconds; no error holds a URL, a body or what was sent.
+clear to this machine only; no redirect is followed; a call has a time limit, however its answer drips in, and
+an answer one of bytes; a wait that was asked (429, 503, `Retry-After`) is told on, as seconds; no error holds
+a URL, a body or what was sent.
 Source: RFC 9110 (Retry-After, conditional requests), RFC 9457.
 """
 
@@ -11,12 +12,13 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+from adapters.kit.bounded import BoundedConnection, CutOff, TooLong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 10.0
 ANSWER_BYTES_MAX: Final = 8 * 1024 * 1024
 RETRY_AFTER_S_MAX: Final = 3_600
-_PIECE_BYTES: Final = 64 * 1024
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _OK: Final = range(200, 300)
 _NOT_MODIFIED: Final = 304
@@ -160,43 +161,21 @@ class Outward:
         self, method: str, url: str, body: bytes | Sequence[bytes] | None, headers: Mapping[str, str]
     ) -> tuple[int, dict[str, str], bytes]:
         where = urlsplit(url)
-        host = where.hostname or ""
-        line = (
-            http.client.HTTPConnection(host, where.port, timeout=self._timeout_s)
-            if self._tls is None
-            else http.client.HTTPSConnection(host, where.port, timeout=self._timeout_s, context=self._tls)
-        )
+        line = BoundedConnection(where.hostname or "", where.port, tls=self._tls, limit_s=self._timeout_s)
         target = where.path + (f"?{where.query}" if where.query else "")
-        until = time.monotonic() + self._timeout_s
         try:
             line.request(method, target, body, dict(headers))
             answer = line.getresponse()
-            raw = self._whole(line, answer, until)
-            if answer.length:
-                raise NotNow(self._system, "cut_off")
+            raw = line.whole(answer, ANSWER_BYTES_MAX)
+        except TooLong:
+            raise Unexpected(self._system, "answer_too_large") from None
+        except CutOff:
+            raise NotNow(self._system, "cut_off") from None
         except (OSError, http.client.HTTPException) as error:
             raise NotNow(self._system, type(error).__name__) from None
         finally:
             line.close()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, raw
-
-    def _whole(
-        self, line: http.client.HTTPConnection, answer: http.client.HTTPResponse, until: float
-    ) -> bytes:
-        """Read an answer within its limits: who sends a byte now and then holds nobody up for long."""
-        raw = bytearray()
-        while True:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            if line.sock is not None:
-                line.sock.settimeout(left)
-            piece = answer.read1(_PIECE_BYTES)
-            if not piece:
-                return bytes(raw)
-            raw += piece
-            if len(raw) > ANSWER_BYTES_MAX:
-                raise Unexpected(self._system, "answer_too_large")
 
     def _read(self, raw: bytes) -> object:
         if not raw:

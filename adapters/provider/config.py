@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 POLL_MS: Final = 1_000
 POLL_MS_LEAST: Final = 10
 POLL_MS_MOST: Final = 60_000
+REJECTED_DAYS: Final = 90
+REJECTED_DAYS_MOST: Final = 3_650
 ROLE: Final = "adapter"
 _MUNICIPALITY_CODE: Final = "[0-9]{4}"
 _PROVIDER_CODE: Final = "[0-9]{8}"
@@ -61,6 +63,7 @@ class Config:
     counterparty_code: str
     counterparty_oin: str
     poll_ms: int
+    rejected_days: int
     person: Person
     ggk: Ggk | None = None
     http: Http | None = None
@@ -110,6 +113,7 @@ def load_config(file: Path) -> Config:
         counterparty_code=table.text("counterparty_code", other),
         counterparty_oin=table.text("counterparty_oin", _OIN),
         poll_ms=_poll_ms(table),
+        rejected_days=_rejected_days(table),
         person=_person(person),
         ggk=None if ggk is None else ggk_of(Table("ggk.", ggk)),
         http=None if http is None else http_of(Table("http.", http), base),
@@ -172,6 +176,13 @@ def _poll_ms(table: Table) -> int:
     value: int = table.take("poll_ms", int, POLL_MS)
     if not POLL_MS_LEAST <= value <= POLL_MS_MOST:
         raise ConfigInvalid(f"poll_ms lies between {POLL_MS_LEAST} and {POLL_MS_MOST}")
+    return value
+
+
+def _rejected_days(table: Table) -> int:
+    value: int = table.take("rejected_days", int, REJECTED_DAYS)
+    if not 1 <= value <= REJECTED_DAYS_MOST:
+        raise ConfigInvalid(f"rejected_days lies between 1 and {REJECTED_DAYS_MOST}")
     return value
 
 

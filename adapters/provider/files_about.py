@@ -11,18 +11,16 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.numbers import mentions
 from adapters.provider.errors import EnvelopeRefused, MessageNotReadable
 from adapters.provider.stuf import ENVELOPE_BYTES_MAX, Reader, is_envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from adapters.provider.journal import Journal
     from adapters.sdk.bsn import Bsn
-
-# What cannot be read may well be in one of these, and is refused because of it.
-_WRITTEN_IN: Final = ("ascii", "utf-16-le", "utf-16-be")
 
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS read_about (
@@ -92,17 +90,12 @@ class FilesAbout:
         self._connection.execute("DELETE FROM sent_about WHERE pseudonym = ?", (pseudonym,))
 
 
-def refused_about(bsn: Bsn, rejected: Path) -> Iterator[Path]:
-    """Give the refused files that hold a number, in the clear or within an envelope, and their reasons."""
-    numbers = [bsn.reveal().encode(encoding) for encoding in _WRITTEN_IN]
-    for path in sorted(rejected.iterdir()) if rejected.is_dir() else ():
-        if path.is_symlink() or not path.is_file():
-            continue
-        with path.open("rb") as file:
-            content = file.read(ENVELOPE_BYTES_MAX + 1)
-        if any(number in content or number in _carried(content) for number in numbers):
-            yield path
-            yield path.with_name(f"{path.name}.reason.txt")
+def is_about(path: Path, bsn: Bsn) -> bool:
+    """Tell whether a refused file holds a number, in the clear or within an envelope."""
+    with path.open("rb") as file:
+        content = file.read(ENVELOPE_BYTES_MAX + 1)
+    number = bsn.reveal()
+    return mentions(content, number) or mentions(_carried(content), number)
 
 
 def _carried(content: bytes) -> bytes:

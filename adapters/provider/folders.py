@@ -1,7 +1,7 @@
 """Messages as files: an inbox that takes only whole files, an outbox that writes only whole files.
 
 Promises: a file is handed out once it parses; one that stays half-written is refused after a bounded number
-of looks, never waited for without end. Nothing is deleted: a file ends in archive/, or in rejected/ with a
+of looks, never waited for without end. No file is deleted here: it ends in archive/, or in rejected/ with a
 NAME.reason.txt that names element and rule and no value. A written file is there whole or not at all, also
 after a crash. Source: rename(2), fsync(2).
 """
@@ -12,11 +12,13 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from dataclasses import dataclass, field
 from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.put_aside import stamp
 from adapters.provider.errors import (
     FileRefused,
     Finding,
@@ -72,7 +74,10 @@ class Inbox:
         rejected: Path,
         refused: Callable[[str, ProviderAdapterError], None] | None = None,
         opening: Callable[[bytes], str | None] | None = None,
+        *,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
+        self._now_ms = now_ms
         self._inbox = inbox
         self._archive = archive
         self._rejected = rejected
@@ -169,7 +174,9 @@ class Inbox:
         # One without its file is of a kill, or of a file that somebody took back and mended.
         (self._rejected / told).unlink(missing_ok=True)
         # The reason first: whatever happens in between, no file lies there without one.
-        write_whole(self._rejected, told, ("\n".join(lines) + "\n").encode())
+        written = write_whole(self._rejected, told, ("\n".join(lines) + "\n").encode())
+        # How long it is kept counts from now: the file itself keeps the time its sender gave it.
+        stamp(written, self._now_ms())
         _move(self._inbox / name, kept)
         sync_folder(self._inbox)
         sync_folder(self._rejected)

@@ -8,10 +8,12 @@ Source: GDPR 17 and 19.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from adapters.kit.erasures import Erasures
-from adapters.provider.files_about import refused_about
+from adapters.kit.put_aside import erase, expire
+from adapters.provider.files_about import is_about
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ class Purging:
             return
         self._next_look_ms = desk.now_ms + LOOK_EVERY_MS
         try:
+            gone = expire(desk.config.rejected, desk.now_ms, desk.config.rejected_days)
+            if gone:
+                desk.log.warning("rejected_expired", count=gone)
             for asked in desk.exchange.purges.asked():
                 self._carry_out(asked)
         except SdkError as error:
@@ -68,8 +73,8 @@ class Purging:
             for name in desk.about.left(pseudonym):
                 (desk.config.outbox / name).unlink(missing_ok=True)
             resident = desk.register.resident(pseudonym)
-            for path in refused_about(resident.bsn, desk.config.rejected) if resident is not None else ():
-                path.unlink(missing_ok=True)
+            if resident is not None:
+                erase(desk.config.rejected, partial(is_about, bsn=resident.bsn))
         with desk.journal.transaction():
             for pseudonym in people:
                 desk.register.forget(pseudonym)

@@ -66,7 +66,14 @@ class Taking:
         config = desk.config
         clear_passing(config)
         opening = Opening(config, desk.envelopes, self._fault).open if config.ggk is not None else None
-        self._inbox: Final = Inbox(config.inbox, config.archive, config.rejected, self._tell_refused, opening)
+        self._inbox: Final = Inbox(
+            config.inbox,
+            config.archive,
+            config.rejected,
+            self._tell_refused,
+            opening,
+            now_ms=lambda: desk.now_ms,
+        )
         self._find_archived()
 
     def work(self) -> None:

@@ -89,6 +89,10 @@ class Position:
             self._keep_cursor(cursor)
             self._cursor = cursor
 
+    async def advance_async(self, cursor: int) -> None:
+        """Do what `advance` does, where whoever keeps the cursor is waited for."""
+        self.advance(cursor)
+
     def wait_before_resuming(self, refused: ExchangeRefused) -> float:
         """Return the seconds to wait. Raises `refused` where no wait helps or the caller's limit is over."""
         now = time.monotonic()
@@ -203,7 +207,7 @@ class AsyncSubscription:
                 while not isinstance(answer := await self._read(stream), ExchangeRefused):
                     for event in self._position.new_events(answer):
                         yield event
-                    self._position.advance(answer.cursor)
+                    await self._position.advance_async(answer.cursor)
             finally:
                 stream.cancel()
             await asyncio.sleep(self._position.wait_before_resuming(answer))

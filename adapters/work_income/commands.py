@@ -54,6 +54,25 @@ def status(config: ConfigFile) -> None:
 
 
 @work_income.command()
+def rejected(
+    config: ConfigFile,
+    name: Annotated[str, typer.Argument(help="One of those that are listed; none lists them.")] = "",
+) -> None:
+    """List the orders that were refused, or print one of them as it came: it may hold a BSN."""
+    from adapters.work_income import running  # noqa: PLC0415 -- needs the extra `soap`
+
+    kept = running.rejected(load_config(config))
+    if not name:
+        for one in kept.listed():
+            typer.echo(f"{one.name} {one.refused_on} {one.reason}")
+        return
+    try:
+        typer.echo(kept.read(name), nl=False)
+    except KeyError:
+        raise ConfigInvalid("no refused order has this name; without one they are listed") from None
+
+
+@work_income.command()
 def explain(
     message: Annotated[Path, typer.Argument(help="An answer of one of the four services, as a file.")],
 ) -> None:

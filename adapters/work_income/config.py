@@ -45,6 +45,7 @@ class Config:
     poll_ms: int
     refresh_days: int
     draft_days: int
+    rejected_days: int
     answers: str
     calls_per_minute: int
     person: Person
@@ -102,6 +103,7 @@ def load_config(file: Path) -> Config:
         poll_ms=table.number("poll_ms", 10, 60_000, 1_000),
         refresh_days=table.number("refresh_days", 0, 365, 0),
         draft_days=table.number("draft_days", 1, 365, 30),
+        rejected_days=table.number("rejected_days", 1, 365, 30),
         answers=table.text("answers", f"{BY_ADAPTER}|{BY_PERSON}", BY_ADAPTER),
         calls_per_minute=table.number("calls_per_minute", 1, 6_000, 60),
         person=_person(person),

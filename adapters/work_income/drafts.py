@@ -10,17 +10,17 @@ Source: Wmo 2015 2.3.2 and Participatiewet 44a (a plan is made with the resident
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from adapters.kit.put_aside import put_whole
 from adapters.work_income.mapping import goals, prefills, trajectories
 from adapters.work_income.records import Domain, GoalDraft, Notice, Prefill, TrajectoryDraft
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from adapters.work_income.journal import Pull
@@ -64,7 +64,11 @@ def unpack(data: bytes) -> Told:
 class Drafts:
     """A folder of drafts, one file for a plan and a purpose; `aside` is for those of restricted plans."""
 
-    def __init__(self, folder: Path, aside: Path) -> None:
+    def __init__(
+        self, folder: Path, aside: Path, erase_too: Callable[[Collection[str]], None] = lambda _plans: None
+    ) -> None:
+        """Keep drafts; `erase_too` erases what else is kept as files about whom these plans are."""
+        self._erase_too: Final = erase_too
         self._folder: Final = folder
         self._aside: Final = aside
         for one in (folder, aside):
@@ -87,7 +91,7 @@ class Drafts:
         }
         text = json.dumps(content, ensure_ascii=False, indent=1, default=_word)
         name = _name(pull.plan_id, pull.order.purpose)
-        _put(self._folder / name, text.encode(), now_ms * 1_000_000)
+        put_whole(self._folder / name, text.encode(), now_ms * 1_000_000)
         # An older one that was set aside is said anew with it.
         (self._aside / name).unlink(missing_ok=True)
         return True
@@ -106,7 +110,7 @@ class Drafts:
             content, written_ns = (source / name).read_bytes(), (source / name).stat().st_mtime_ns
         except FileNotFoundError:
             return (target / name).exists()
-        _put(target / name, content, written_ns)
+        put_whole(target / name, content, written_ns)
         (source / name).unlink()
         return True
 
@@ -116,8 +120,10 @@ class Drafts:
 
     def erase(self, plan_ids: Iterable[str]) -> None:
         """Erase every draft of these plans, half-written ones too."""
-        for one in list(self._of(plan_ids)):
+        plans = tuple(plan_ids)
+        for one in list(self._of(plans)):
             one.unlink(missing_ok=True)
+        self._erase_too(plans)
 
     def expire(self, now_ms: int, days: int) -> int:
         """Erase the drafts that nobody took in so many days; return how many. What is restricted stays."""
@@ -136,20 +142,6 @@ class Drafts:
 
 def _name(plan_id: str, purpose: str) -> str:
     return f"{plan_id}-{purpose}{_SUFFIX}"
-
-
-def _put(file: Path, content: bytes, written_ns: int) -> None:
-    """Put a file in its place, whole, readable by its owner only, as of a moment."""
-    draft = file.with_name(f".{file.name}")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as opened:
-        # Not os.write, which on a disk that is all but full takes a part and says so to nobody who asks.
-        opened.write(content)
-        opened.flush()
-        os.fsync(descriptor)
-    os.utime(draft, ns=(written_ns, written_ns))
-    draft.replace(file)
 
 
 def _word(value: object) -> str:

@@ -6,6 +6,8 @@ Source: house style 20 to 24.
 
 from __future__ import annotations
 
+from adapters.kit.put_aside import CannotOpen
+
 
 class WorkIncomeError(Exception):
     """Root of the tree of this adapter."""
@@ -28,8 +30,8 @@ class AlreadyRunning(WorkIncomeError):
     remedy = "Stop the other one, or give this one a state folder of its own."
 
 
-class JournalUnreadable(WorkIncomeError):
-    """What is sealed in the journal does not open with the key beside it."""
+class JournalUnreadable(WorkIncomeError, CannotOpen):
+    """What is sealed does not open with the key beside the journal."""
 
     code = "JOURNAL_UNREADABLE"
     remedy = "Put back the key file that belongs to this journal; without it what waits must be asked anew."
@@ -39,7 +41,7 @@ class OrderRefused(WorkIncomeError):
     """A file in the inbox is no order; names the key and the rule."""
 
     code = "ORDER_REFUSED"
-    remedy = "Correct what is named and put the order into the inbox again; the file is kept in rejected/."
+    remedy = "Correct what is named and put the order into the inbox again; `rejected` shows what is kept."
 
 
 class PurposeRefused(WorkIncomeError):

@@ -18,17 +18,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
+from adapters.kit.journal import PARK_AFTER_MS, wait_before_retry_ms
 from adapters.work_income.orders import Order, read_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from adapters.work_income.sealing import Seal
 
-RETRY_FIRST_MS: Final = 1_000
-RETRY_LONGEST_MS: Final = 3_600_000
-PARK_AFTER_MS: Final = 24 * 3_600_000
 DUE: Final = "due"
 TOLD: Final = "told"
 DONE: Final = "done"
@@ -55,6 +53,10 @@ CREATE TABLE IF NOT EXISTS written (
   plan_id TEXT NOT NULL, domain TEXT NOT NULL, name BLOB NOT NULL,
   PRIMARY KEY (plan_id, domain)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS whose (
+  plan_id TEXT NOT NULL, who BLOB NOT NULL, PRIMARY KEY (plan_id, who)
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO whose SELECT plan_id, who FROM pulls WHERE plan_id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS restrictions (
   plan_id TEXT NOT NULL, purpose TEXT NOT NULL, restriction_id TEXT NOT NULL,
   PRIMARY KEY (plan_id, purpose, restriction_id)
@@ -83,24 +85,13 @@ class Pull:
     reason: str
 
 
-def wait_before_retry_ms(attempt: int, jitter: float) -> int:
-    """Return how long to wait after failed attempt `attempt`, from 1: doubling, at most an hour.
-
-    `jitter` lies in [0, 1) and takes away up to half, so that adapters do not all come back at once.
-    """
-    if attempt < 1 or not 0 <= jitter < 1:
-        raise ValueError("attempt counts from 1 and jitter lies in [0, 1)")
-    longest: int = min(RETRY_FIRST_MS << min(attempt - 1, 30), RETRY_LONGEST_MS)
-    return longest - int(longest * jitter / 2)
-
-
 class Journal:
     """One SQLite file of one organisation. Owned by the thread that opened it."""
 
     def __init__(self, path: Path, seal: Seal) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
-        self._seal: Final = seal
+        self.sealing: Final = seal
         self.connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")
@@ -145,8 +136,8 @@ class Journal:
 
     def take(self, order: Order, now_ms: int) -> None:
         """Write an order down: due now, also where the same was done or parked before."""
-        who = self._seal.name(order.bsn.reveal().encode())
-        sealed = self._seal.seal(order.packed(), "order")
+        who = self.sealing.name(order.bsn.reveal().encode())
+        sealed = self.sealing.seal(order.packed(), "order")
         self.connection.execute(
             "INSERT INTO pulls (who, purpose, sealed, state, attempts, since_ms, next_ms, reason) "
             "VALUES (?, ?, ?, 'due', 0, ?, ?, '') ON CONFLICT (who, purpose) DO UPDATE SET "
@@ -179,11 +170,11 @@ class Journal:
         number, sealed, state, plan_id, decision_id, told, digest, attempts, since_ms, reason = row
         return Pull(
             number=number,
-            order=read_order(self._seal.open(sealed, "order")),
+            order=read_order(self.sealing.open(sealed, "order")),
             state=state,
             plan_id=plan_id or "",
             decision_id=decision_id or "",
-            told=self._seal.open(told, f"told {number}") if told else b"",
+            told=self.sealing.open(told, f"told {number}") if told else b"",
             digest=digest or b"",
             attempts=attempts,
             since_ms=since_ms,
@@ -203,13 +194,16 @@ class Journal:
 
         In one step. What is the same as the last time that was written is not written again.
         """
-        digest = self._seal.name(told + plan_id.encode())
+        digest = self.sealing.name(told + plan_id.encode())
         with self.transaction():
             news = digest != pull.digest
             self.connection.execute(
                 "UPDATE pulls SET state = 'told', plan_id = ?, decision_id = ?, told = ?, attempts = 0, "
                 "reason = '' WHERE number = ?",
-                (plan_id, decision_id, self._seal.seal(told, f"told {pull.number}"), pull.number),
+                (plan_id, decision_id, self.sealing.seal(told, f"told {pull.number}"), pull.number),
+            )
+            self.connection.execute(
+                "INSERT OR IGNORE INTO whose SELECT plan_id, who FROM pulls WHERE number = ?", (pull.number,)
             )
             self.connection.execute("DELETE FROM entries WHERE pull = ?", (pull.number,))
             if news:
@@ -237,7 +231,7 @@ class Journal:
         self.connection.execute(
             "UPDATE pulls SET state = 'done', digest = ?, told = NULL, attempts = 0, next_ms = ?, "
             "reason = '' WHERE number = ?",
-            (self._seal.name(pull.told + pull.plan_id.encode()), refresh_ms, pull.number),
+            (self.sealing.name(pull.told + pull.plan_id.encode()), refresh_ms, pull.number),
         )
 
     def later(self, pull: Pull, reason: str, now_ms: int, jitter: float) -> bool:
@@ -269,7 +263,7 @@ class Journal:
         """Note what was last written in a life domain of a plan: by a name that says nothing of it."""
         self.connection.execute(
             "INSERT OR REPLACE INTO written VALUES (?, ?, ?)",
-            (plan_id, domain, self._seal.name(description.encode())),
+            (plan_id, domain, self.sealing.name(description.encode())),
         )
 
     def is_ours(self, plan_id: str, domain: str, description: str) -> bool:
@@ -277,7 +271,7 @@ class Journal:
         row = self.connection.execute(
             "SELECT name FROM written WHERE plan_id = ? AND domain = ?", (plan_id, domain)
         ).fetchone()
-        return row is not None and bytes(row[0]) == self._seal.name(description.encode())
+        return row is not None and bytes(row[0]) == self.sealing.name(description.encode())
 
     def stands(self, restriction_id: str, plan_id: str, purpose: str) -> None:
         """Note that a restriction was told of something that is held."""
@@ -339,12 +333,22 @@ class Journal:
         return row is not None
 
     def wrote_to(self, plan_ids: Iterable[str]) -> bool:
-        """Tell whether anything is noted of what was written into these plans."""
+        """Tell whether anything is noted of these plans: what was written there, and whose they are."""
         row = self.connection.execute(
-            "SELECT 1 FROM written WHERE plan_id IN (SELECT value FROM json_each(?))",
+            "SELECT 1 FROM (SELECT plan_id FROM written UNION ALL SELECT plan_id FROM whose) "
+            "WHERE plan_id IN (SELECT value FROM json_each(?))",
             (json.dumps([*plan_ids]),),
         ).fetchone()
         return row is not None
+
+    def whose(self, plan_ids: Iterable[str]) -> Callable[[str], bool]:
+        """Return what tells of a number whether one of these plans is theirs; no number is kept for it."""
+        rows = self.connection.execute(
+            "SELECT who FROM whose WHERE plan_id IN (SELECT value FROM json_each(?))",
+            (json.dumps([*plan_ids]),),
+        )
+        found = {bytes(row[0]) for row in rows}
+        return lambda number: self.sealing.name(number.encode()) in found
 
     # --- forgetting and looking ---------------------------------------------------------------------------
 
@@ -373,7 +377,7 @@ class Journal:
         of_plans = "SELECT who FROM pulls WHERE plan_id IN (SELECT value FROM json_each(?))"
         with self.transaction():
             self.connection.execute(f"DELETE FROM pulls WHERE who IN ({of_plans})", named)  # noqa: S608 -- our own words
-            for table in ("written", "restrictions"):
+            for table in ("written", "restrictions", "whose"):
                 left = f"DELETE FROM {table} WHERE plan_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- our own words
                 self.connection.execute(left, named)
 

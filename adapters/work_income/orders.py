@@ -1,7 +1,7 @@
 """Orders: a desk asks for what Suwinet knows of one resident, for one purpose, as a JSON file.
 
 Promises: an unknown key, a missing one and a value of another shape are refused with the key and the rule
-named and never a value; a file that is no order is kept in rejected/ under a name of ours, with the reason
+named and never a value; a file that is no order is kept sealed, under a name of ours, with the reason
 beside it; a name a sender chose is in no log. A purpose is not judged here but known: the gate judges.
 Source: Wet SUWI 62 (what is necessary).
 """
@@ -23,6 +23,8 @@ from adapters.work_income.soap import Period
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from adapters.kit.put_aside import PutAside
 
 ORDER_BYTES_MAX: Final = 8 * 1024
 NECESSITY_CHARACTERS_MAX: Final = 1_000
@@ -134,12 +136,11 @@ def _day(text: str) -> str:
 class Inbox:
     """A folder a desk's own system writes orders into."""
 
-    def __init__(self, inbox: Path, rejected: Path, fresh_name: Callable[[], str]) -> None:
+    def __init__(self, inbox: Path, rejected: PutAside, fresh_name: Callable[[], str]) -> None:
         self._inbox: Final = inbox
         self._rejected: Final = rejected
         self._fresh_name: Final = fresh_name
-        for folder in (inbox, rejected):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        inbox.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def take(self) -> Iterator[tuple[Order | OrderRefused, Path]]:
         """Give each file, as an order or as why it is none; the caller says what becomes of it.
@@ -163,21 +164,9 @@ class Inbox:
             yield found, file
 
     def reject(self, file: Path, refused: OrderRefused) -> None:
-        """Keep a file that is no order, the reason first: there is never one without."""
-        name = self._fresh_name()
-        self.say(name, f"{refused.code}: {refused}\n{refused.remedy}\n")
-        try:
-            file.rename(self._rejected / f"{name}{_SUFFIX}")
-        except OSError:
-            # It is looked at again under another name: a reason for each look would fill the disk.
-            (self._rejected / f"{name}.reason.txt").unlink(missing_ok=True)
-            raise
+        """Keep a file that is no order, the reason first: there is never one without. Raises OSError."""
+        self._rejected.put(self._fresh_name(), file, f"{refused.code}: {refused}\n{refused.remedy}\n")
 
-    def say(self, name: str, reason: str) -> None:
-        """Write a reason into rejected/."""
-        file = self._rejected / f"{name}.reason.txt"
-        try:
-            file.write_text(reason, encoding="utf-8")
-        except OSError:
-            file.unlink(missing_ok=True)
-            raise
+    def say(self, reason: str) -> None:
+        """Write down why an order came to nothing. Raises OSError."""
+        self._rejected.say(self._fresh_name(), reason)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import fcntl
 import signal
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.put_aside import PutAside
 from adapters.work_income.errors import AlreadyRunning, ConfigInvalid
 from adapters.work_income.exchange_port import SdkExchange
 from adapters.work_income.journal import Journal
@@ -73,6 +75,13 @@ def status(config: Config) -> Status:
         return Status(journal.counts(), journal.parked(), sum(1 for _ in reasons))
     finally:
         journal.close()
+
+
+def rejected(config: Config) -> PutAside:
+    """Look at the orders that were refused. Raises ConfigInvalid where there is no key yet."""
+    if not config.seal_key.exists():
+        raise ConfigInvalid("there is no key yet in the state folder: this adapter never ran")
+    return PutAside(config.rejected, Seal.at(config.seal_key), lambda: time.time_ns() // 1_000_000)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from adapters.kit.journal import wait_before_retry_ms
 from adapters.sdk.errors import (
     Conflict,
     CredentialsInvalid,
@@ -40,10 +41,11 @@ from adapters.work_income.errors import (
     SuwinetUnavailable,
 )
 from adapters.work_income.exchange_port import FillIn
-from adapters.work_income.journal import DENIED, DONE, DUE, RESTRICTED, wait_before_retry_ms
+from adapters.work_income.journal import DENIED, DONE, DUE, RESTRICTED
 from adapters.work_income.limits import Held, Limits
 from adapters.work_income.mapping import findings
 from adapters.work_income.orders import Inbox
+from adapters.work_income.rejected import Rejected
 from adapters.work_income.services import INCOME, services_of
 
 if TYPE_CHECKING:
@@ -127,8 +129,9 @@ class Service:
         self._journal: Final = journal
         self._log: Final = log
         self._around: Final = surroundings or Surroundings()
-        self._inbox: Final = Inbox(config.inbox, config.rejected, self._around.fresh_name)
-        self._drafts: Final = Drafts(config.drafts, config.aside)
+        self._rejected: Final = Rejected(config, journal, log, lambda: self._now_ms)
+        self._inbox: Final = Inbox(config.inbox, self._rejected.kept, self._around.fresh_name)
+        self._drafts: Final = Drafts(config.drafts, config.aside, self._rejected.erase)
         self._limits: Final = Limits(config, others.exchange, Held(journal, self._drafts), log)
         self._exchange_away: Final = _Pause()
         self._suwinet_away: Final = _Pause()
@@ -139,6 +142,7 @@ class Service:
     def work(self) -> None:
         """Do once what can be done now: what is to be erased or left alone, orders, questions, plans."""
         self._renew()
+        self._rejected.tidy()
         if self._limits.work(self._now_ms):
             self._told.clear()
         self._take_orders()
@@ -197,7 +201,7 @@ class Service:
         except Denied as denied:
             self._refused(pull, denied)
         except PurposeRefused as refused:
-            self._inbox.say(self._around.fresh_name(), f"{refused.code}: {refused}\n{refused.remedy}\n")
+            self._inbox.say(f"{refused.code}: {refused}\n{refused.remedy}\n")
             self._journal.forget(pull.number)
             self._log.error("pull_refused", code=refused.code)
         except (Invalid, RuleBroken) as broken:
@@ -229,9 +233,7 @@ class Service:
             self._log.warning("restricted", rule=rules)
             return
         # The reason first: an order that is gone has one.
-        self._inbox.say(
-            self._around.fresh_name(), f"ACCESS_DENIED: {rules}\n" + "\n".join(denied.remedies) + "\n"
-        )
+        self._inbox.say(f"ACCESS_DENIED: {rules}\n" + "\n".join(denied.remedies) + "\n")
         self._journal.forget(pull.number)
         self._forget_told(pull)
         if pull.plan_id:
@@ -283,9 +285,7 @@ class Service:
             self._log.warning("fault_answered", message_type=source.name, code=fault.fault)
             self._later(pull, f"{source.name} {fault.fault}")
         except AnswerRefused as refused:
-            self._inbox.say(
-                self._around.fresh_name(), f"{refused.code}: {source.name}: {refused}\n{refused.remedy}\n"
-            )
+            self._inbox.say(f"{refused.code}: {source.name}: {refused}\n{refused.remedy}\n")
             # Its name only: the whole path stands in rejected/, and is as long as what no log may hold.
             name = refused.element.rpartition("/")[2]
             self._log.error("answer_refused", message_type=source.name, rule=refused.rule, element=name)

@@ -1,9 +1,9 @@
 """One question to Suwinet and its answer: HTTPS with both certificates, one connection each.
 
 Promises: the address holds no BSN and no redirect is followed; an answer that is too long, too slow or cut
-off is no answer; one answer is waited for no longer than the settings say, however it drips in. Nothing of an
-answer is returned before it is verified, bound to its question and judged by the schema. Renewed papers are
-taken into use between two questions; half of them, or another organisation's, are left aside.
+off is no answer; one answer is waited for no longer than the settings say, however its head or body drips in.
+Nothing of an answer is returned before it is verified, bound to its question and judged by the schema.
+Renewed papers are taken into use between two questions; half of them, or another organisation's, are left.
 Source: SOAP 1.1 over HTTP; Digikoppeling (two-way TLS, 1.2 or later); SuwiML Transactiestandaard 4.0.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import http.client
 import ssl
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
@@ -20,6 +19,7 @@ from uuid import uuid4
 
 from cryptography import x509
 
+from adapters.kit.bounded import BoundedConnection, CutOff, TooLong
 from adapters.work_income.errors import AnswerRefused, ConfigInvalid, SuwinetUnavailable
 from adapters.work_income.soap import Addressing, compose, is_envelope, question, read_answer
 from adapters.work_income.wsse import Trusted, load_identity
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from adapters.work_income.wsse import SigningIdentity
     from adapters.work_income.xml import Node
 
-_PIECE_BYTES: Final = 64 * 1024
 # 200 is an answer; 500 is what SOAP 1.1 gives a fault, and a broken server anything.
 _FAILED: Final = 500
 _ANSWERED: Final = (200, _FAILED)
@@ -151,12 +150,8 @@ class HttpsSuwinet:
 
     def _post(self, endpoint: str, content: bytes) -> tuple[int, bytes]:
         address = urlsplit(endpoint)
-        until = time.monotonic() + self._line.timeout_s
-        connection = http.client.HTTPSConnection(
-            address.hostname or "",
-            address.port or 443,
-            timeout=self._line.timeout_s,
-            context=self._line.context,
+        connection = BoundedConnection(
+            address.hostname or "", address.port, tls=self._line.context, limit_s=self._line.timeout_s
         )
         try:
             headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
@@ -166,11 +161,15 @@ class HttpsSuwinet:
                 raise SuwinetUnavailable(f"status-{response.status}")
             if response.headers.get_content_type() != "text/xml":
                 raise SuwinetUnavailable("no-soap")
-            return response.status, _read(connection, response, until)
+            return response.status, connection.whole(response, MESSAGE_BYTES_MAX)
         except TimeoutError:
             raise SuwinetUnavailable("timeout") from None
         except ssl.SSLError:
             raise SuwinetUnavailable("tls") from None
+        except TooLong:
+            raise SuwinetUnavailable("too-long") from None
+        except CutOff:
+            raise SuwinetUnavailable("cut") from None
         except (OSError, http.client.HTTPException):
             raise SuwinetUnavailable("connection") from None
         finally:
@@ -188,23 +187,3 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _read(connection: http.client.HTTPSConnection, response: http.client.HTTPResponse, until: float) -> bytes:
-    """Read an answer whole, within its bounds of size and time."""
-    found = bytearray()
-    while True:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise SuwinetUnavailable("timeout")
-        if connection.sock is not None:
-            connection.sock.settimeout(left)
-        piece = response.read1(_PIECE_BYTES)
-        if not piece:
-            break
-        found += piece
-        if len(found) > MESSAGE_BYTES_MAX:
-            raise SuwinetUnavailable("too-long")
-    if response.length:
-        raise SuwinetUnavailable("cut")
-    return bytes(found)

@@ -31,7 +31,9 @@ def _room(name: str) -> Any:  # noqa: ANN401 -- laid out by the test: no module 
     return importlib.import_module(f"notes.{name}")
 
 
-folders, journal, link, mapping, service = map(_room, ("folders", "journal", "link", "mapping", "service"))
+folders, journal, limits, link, mapping, service = map(
+    _room, ("folders", "journal", "limits", "link", "mapping", "service")
+)
 SLOW_S = 2.0
 
 
@@ -110,6 +112,18 @@ def writes_too_late() -> None:
         time.sleep(SLOW_S)
 
     link.SdkLink.record = slowly
+
+
+def goes_on_restricted() -> None:
+    limits.Limits._restrict = lambda _self: None
+
+
+def keeps_it_in_reach() -> None:
+    folders.Folders.set_aside = lambda _self, _names: None
+
+
+def leaves_it_wrong() -> None:
+    limits.Limits._rectify = lambda _self: None
 
 
 def never_purges() -> None:

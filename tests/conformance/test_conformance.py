@@ -39,6 +39,9 @@ FAULTS = [
     ("drops-bad-ones", "bad-input"),
     *(("gives-up", f"outage-{seconds}") for seconds in (10, 60, 300, 600)),
     ("writes-too-late", "kill"),
+    ("goes-on-restricted", "restriction"),
+    ("keeps-it-in-reach", "restriction"),
+    ("leaves-it-wrong", "rectification"),
     ("never-purges", "purge"),
     ("confirms-only", "erasure"),
     ("lets-it-out", "bsn-wire"),
@@ -72,6 +75,19 @@ def test_an_adapter_of_this_repository_passes_the_suite(name: str) -> None:
     code, report = conformance(HERE / f"{name}.toml", "--kills", "3")
     assert [one for one in report["checks"] if one["outcome"] != "passed"] == []
     assert code == 0
+
+
+def test_who_says_that_others_answer_is_held_to_that(notes: Path, benches: Benches) -> None:
+    contract = load_contract(notes / "conformance.toml")
+    with benches.bench(contract, Measure()) as bench:
+        for name, declared in (
+            ("restriction", replace(contract, for_a_person=("restriction",))),
+            ("rectification", replace(contract, elsewhere=("rectification",))),
+        ):
+            bench.contract = declared
+            outcomes = {one.name: one for one in run(bench, [name])}
+            assert outcomes[name].outcome is Outcome.FAILED
+            assert "as it declares" in outcomes[name].seen
 
 
 def test_who_says_that_it_follows_nothing_is_held_to_that(notes: Path, benches: Benches) -> None:

@@ -73,6 +73,22 @@ def test_a_contract_is_read(tmp_path: Path) -> None:
         ('bad = "x"', 'bad = "x"\nmore = 1', "unknown: input.more"),
         ('"goal_set"', '"nothing"', "unknown: event.output"),
         ("[files]", "[other]\n[files]", "unknown: other"),
+        (
+            'name = "a"\n',
+            'name = "a"\nelsewhere = ["erasure"]\n',
+            "adapter.elsewhere holds some of restriction,",
+        ),
+        (
+            'name = "a"\n',
+            'name = "a"\nelsewhere = ["restriction"]\nfor_a_person = ["restriction"]\n',
+            "name the same",
+        ),
+        ('output = "outbox/*"', 'output = "outbox/*"\nwithdraws = 1', "event.withdraws is of another kind"),
+        (
+            'bad = "x"',
+            'bad = "x"\nreading = ["${bsn}"]',
+            "input.reading holds words the suite does not fill in",
+        ),
         ("[adapter]", "[adapter", "cannot be read as TOML"),
     ],
 )

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from adapters.simulators.open_zaak.whole import OpenZaak, Seen
 
 
+DROPS = 99  # a hundred headers are more than http.client takes
+
+
 @pytest.fixture
 def ended() -> Iterator[threading.Event]:
     made = threading.Event()
@@ -172,18 +175,51 @@ def answering(pieces: Iterable[bytes]) -> Iterator[str]:
     thread.join()
 
 
-def test_an_answer_that_comes_by_drops_is_given_up(ended: threading.Event) -> None:
+@pytest.mark.parametrize(
+    ("whole", "drop", "scheme"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" ", "http"),
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x", "http"),
+        (b"HTTP/1.1 200 OK\r\n", b"a: b\r\n", "http"),
+        (b"", b"H", "http"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", "http"),
+        # The begin of a handshake of 16 KiB, which nobody waits for either.
+        (b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", b"x", "https"),
+    ],
+    ids=["body", "header", "headers", "status", "continue", "handshake"],
+)
+def test_an_answer_that_comes_by_drops_is_given_up(
+    whole: bytes, drop: bytes, scheme: str, ended: threading.Event
+) -> None:
     def drops() -> Iterator[bytes]:
-        yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
-        for _ in range(500):
+        yield whole
+        for _ in range(DROPS):
             if ended.wait(0.01):
                 return
-            yield b" "
+            yield drop
 
     with answering(drops()) as base:
-        with pytest.raises(NotNow, match="TimeoutError"):
-            Outward("x", base, dict, timeout_s=0.2).ask("GET", "/zaken")
+        with pytest.raises(NotNow, match=r"^x: TimeoutError$"):
+            Outward("x", base.replace("http", scheme, 1), dict, timeout_s=0.2).ask("GET", "/zaken")
         ended.set()
+
+
+def test_a_slow_answer_within_the_limit_is_an_answer() -> None:
+    told = b"HTTP/1.1 200 OK\r\nX-Slow: 1\r\nContent-Length: 2\r\n\r\n{}"
+    with answering(told[at : at + 1] for at in range(len(told))) as base:
+        assert Outward("x", base, dict, timeout_s=20.0).ask("GET", "/zaken").content == {}
+
+
+@pytest.mark.parametrize(("more", "refused"), [(0, False), (1, True)])
+def test_an_answer_has_a_limit(more: int, monkeypatch: pytest.MonkeyPatch, *, refused: bool) -> None:
+    monkeypatch.setattr("adapters.kit.outward.ANSWER_BYTES_MAX", 100)
+    body = b'"' + b"x" * (98 + more) + b'"'
+    with answering([f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode(), body]) as base:
+        if refused:
+            with pytest.raises(Unexpected, match="answer_too_large"):
+                Outward("x", base, dict).ask("GET", "/zaken")
+        else:
+            assert len(Outward("x", base, dict).ask("GET", "/zaken").content) == 98
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"toelichting": "\\ud800"}', b"{"])

@@ -119,6 +119,7 @@ def config(root: Path, side: Side, **changes: Any) -> Config:  # noqa: ANN401 --
         counterparty_code=other,
         counterparty_oin=PROVIDER_OIN if side is Side.MUNICIPALITY else MUNICIPALITY_OIN,
         poll_ms=100,
+        rejected_days=90,
         person=Person("iwmo-berichten", "college:WMO", "adapter"),
     )
     return dataclasses.replace(whole, **changes)

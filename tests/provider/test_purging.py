@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,6 +79,22 @@ def test_what_was_refused_goes_too_and_what_is_of_others_stays(both: Both) -> No
     look(side)
     assert side.names("rejected") == ["other.xml", "other.xml.reason.txt"]
     assert both.world.held().purged == {"erasure-1": True}
+
+
+def test_what_was_refused_goes_with_its_time(both: Both) -> None:
+    side = both.provider
+    side.drop("wrong.xml", b"<x/>")
+    # As old as its sender says: it counts from when it was refused.
+    os.utime(side.config.inbox / "wrong.xml", (0, 0))
+    side.work()
+    assert len(side.names("rejected")) == 2
+    both.clock.pass_by(days=90)
+    look(side)
+    assert len(side.names("rejected")) == 2
+    both.clock.pass_by(milliseconds=1)
+    look(side)
+    assert side.names("rejected") == []
+    assert side.out.getvalue().count('"rejected_expired"') == 1
 
 
 def test_what_was_never_held_is_told_as_such(both: Both) -> None:

@@ -63,6 +63,8 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
         ("own_code", "65656055\n"),
         ("counterparty_code", "65656055"),
         ("counterparty_oin", "123"),
+        ("rejected_days", 0),
+        ("rejected_days", 3_651),
         ("poll_ms", 9),
         ("poll_ms", 60_001),
         ("poll_ms", "100"),

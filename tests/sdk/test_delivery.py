@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from adapters.sdk.aio import AsyncExchangeClient
 from adapters.sdk.calls import claim
-from adapters.sdk.delivery import KEEPING, CannotTakeError, Named, NamedFollower
+from adapters.sdk.delivery import AsyncNamedFollower, NamedFollower
 from adapters.sdk.errors import ReceiptRefused, RuleBroken
+from adapters.sdk.named import KEEPING, CannotTakeError, Named
 from adapters.sdk.patience import Patience
 from exchange.errors import Draining
 from exchange.errors import RuleBroken as Broken
@@ -18,7 +24,8 @@ from exchange.v1.common_pb2 import PURPOSE_WMO_LEVERING, Receipt
 from tests.sdk.exchange_fake import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Coroutine, Iterator
+    from concurrent.futures import Future
 
     import grpc
 
@@ -118,13 +125,79 @@ class Books:
         self.taken.append(one.position)
 
 
-def follower(client: ExchangeClient, take: Callable[[sub.PublishedEvent], None]) -> NamedFollower:
-    return NamedFollower(client, NAMED, take, patience=SOON, acknowledge_every_s=0.0)
+class Awaited:
+    """The asyncio follower as the blocking one is used: in a loop of a thread of its own."""
+
+    def __init__(self, client: ExchangeClient, take: Callable[[sub.PublishedEvent], None]) -> None:
+        self._like = client
+        self._take = take
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._client, self._follower = self._here(self._opened())
+        self._running: Future[None] | None = None
+
+    async def _opened(self) -> tuple[AsyncExchangeClient, AsyncNamedFollower]:
+        line = self._like._connection.current[0]
+        made = AsyncExchangeClient(line.target, line.credentials, self._like._person)
+
+        async def take(one: sub.PublishedEvent) -> None:
+            await asyncio.sleep(0)
+            self._take(one)
+
+        return made, AsyncNamedFollower(made, NAMED, take, patience=SOON, acknowledge_every_s=0.0)
+
+    def _here(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 -- whatever it gives
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(WAIT_S)
+
+    def run(self) -> None:
+        self._running = asyncio.run_coroutine_threadsafe(self._follower.run(), self._loop)
+        with suppress(CancelledError):
+            self._running.result()
+
+    def close(self) -> None:
+        assert self._running is not None
+        self._running.cancel()
+
+    def create(self, *, begin_cursor: int = 0) -> None:
+        self._here(self._follower.create(begin_cursor=begin_cursor))
+
+    def parked(self) -> Iterator[sub.ParkedEvent]:
+        return iter(self._here(self._follower.parked()))
+
+    def take_parked(self) -> int:
+        return int(self._here(self._follower.take_parked()))
+
+    def end(self) -> None:
+        self._here(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(WAIT_S)
+        self._loop.close()
 
 
-def followed(there: Exchange, client: ExchangeClient, books: Books) -> NamedFollower:
+Follow = Callable[[Callable[[sub.PublishedEvent], None]], "NamedFollower | Awaited"]
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def follower(request: pytest.FixtureRequest, client: ExchangeClient) -> Iterator[Follow]:
+    """Make a follower, of either kind."""
+    made: list[Awaited] = []
+
+    def blocking(take: Callable[[sub.PublishedEvent], None]) -> NamedFollower:
+        return NamedFollower(client, NAMED, take, patience=SOON, acknowledge_every_s=0.0)
+
+    def awaited(take: Callable[[sub.PublishedEvent], None]) -> Awaited:
+        made.append(Awaited(client, take))
+        return made[-1]
+
+    yield blocking if request.param == "blocking" else awaited
+    for one in made:
+        one.end()
+
+
+def followed(there: Exchange, follower: Follow, books: Books) -> NamedFollower | Awaited:
     """Follow until everything was told and acknowledged."""
-    one = follower(client, books.take)
+    one = follower(books.take)
     thread = threading.Thread(target=one.run)
     thread.start()
     try:
@@ -136,11 +209,9 @@ def followed(there: Exchange, client: ExchangeClient, books: Books) -> NamedFoll
     return one
 
 
-def test_events_are_taken_in_order_and_acknowledged_after(
-    exchange: FakeExchange, client: ExchangeClient
-) -> None:
+def test_events_are_taken_in_order_and_acknowledged_after(exchange: FakeExchange, follower: Follow) -> None:
     there, books = Exchange(exchange, 5), Books()
-    followed(there, client, books)
+    followed(there, follower, books)
     assert books.taken == [1, 2, 3, 4, 5]
     assert there.cursor == 5
     first = there.requests["Subscribe"][0]
@@ -150,10 +221,10 @@ def test_events_are_taken_in_order_and_acknowledged_after(
 
 
 def test_what_fails_holds_back_what_comes_after_and_is_read_anew(
-    exchange: FakeExchange, client: ExchangeClient
+    exchange: FakeExchange, follower: Follow
 ) -> None:
     there, books = Exchange(exchange, 5), Books(e2=(3, False))
-    followed(there, client, books)
+    followed(there, follower, books)
     assert books.taken == [1, 2, 3, 4, 5]
     assert there.attempts == {"e2": 3}
     # Each attempt is a stream of its own that begins before it: nothing of it was kept here.
@@ -161,19 +232,19 @@ def test_what_fails_holds_back_what_comes_after_and_is_read_anew(
 
 
 def test_what_cannot_be_taken_is_parked_and_the_rest_goes_on(
-    exchange: FakeExchange, client: ExchangeClient
+    exchange: FakeExchange, follower: Follow
 ) -> None:
     there, books = Exchange(exchange, 4), Books(e2=(99, False), e3=(99, True))
-    followed(there, client, books)
+    followed(there, follower, books)
     assert books.taken == [1, 4]
     assert there.attempts == {"e2": 5, "e3": 1}
     assert there.parked == {"e2": 2, "e3": 3}
     assert there.cursor == 4
 
 
-def test_what_is_parked_is_fetched_and_settled(exchange: FakeExchange, client: ExchangeClient) -> None:
+def test_what_is_parked_is_fetched_and_settled(exchange: FakeExchange, follower: Follow) -> None:
     there, books = Exchange(exchange, 4), Books(e2=(2, True), e3=(1, True))
-    one = followed(there, client, books)
+    one = followed(there, follower, books)
     assert [letter.event_id for letter in one.parked()] == ["e2", "e3"]
     assert one.take_parked() == 1
     assert there.parked == {"e2": 2}
@@ -183,19 +254,32 @@ def test_what_is_parked_is_fetched_and_settled(exchange: FakeExchange, client: E
 
 
 def test_what_may_be_told_no_more_is_settled_and_never_taken(
-    exchange: FakeExchange, client: ExchangeClient
+    exchange: FakeExchange, follower: Follow
 ) -> None:
     there, books = Exchange(exchange, 2), Books(e2=(1, True))
-    one = followed(there, client, books)
+    one = followed(there, follower, books)
     there.readable = False
     assert one.take_parked() == 1
     assert books.taken == [1]
     assert there.parked == {}
 
 
-def test_it_is_named_with_its_question(exchange: FakeExchange, client: ExchangeClient) -> None:
+def test_what_breaks_in_who_takes_ends_the_follower_and_acknowledges_nothing(
+    exchange: FakeExchange, follower: Follow
+) -> None:
+    there = Exchange(exchange, 4)
+
+    def breaks(one: sub.PublishedEvent) -> None:
+        raise ZeroDivisionError(one.position)
+
+    with pytest.raises(ZeroDivisionError, match="1"):
+        follower(breaks).run()
+    assert (there.cursor, there.attempts) == (0, {})
+
+
+def test_it_is_named_with_its_question(exchange: FakeExchange, follower: Follow) -> None:
     there = Exchange(exchange, 0)
-    follower(client, Books().take).create(begin_cursor=7)
+    follower(Books().take).create(begin_cursor=7)
     (request,) = there.requests["CreateSubscription"]
     assert (request.subscribed_purpose, request.subscribed_legal_basis) == (
         CLAIM.purpose,
@@ -204,9 +288,7 @@ def test_it_is_named_with_its_question(exchange: FakeExchange, client: ExchangeC
     assert (list(request.paths), request.begin_cursor, request.claim) == (["supports.state"], 7, KEEPING)
 
 
-def test_an_acknowledgement_that_is_lost_is_said_again(
-    exchange: FakeExchange, client: ExchangeClient
-) -> None:
+def test_an_acknowledgement_that_is_lost_is_said_again(exchange: FakeExchange, follower: Follow) -> None:
     there, books = Exchange(exchange, 2), Books()
     lost: list[Any] = []
 
@@ -219,21 +301,19 @@ def test_an_acknowledgement_that_is_lost_is_said_again(
         return there.acknowledge_events(request, context)
 
     exchange.on("AcknowledgeEvents", losing)
-    followed(there, client, books)
+    followed(there, follower, books)
     assert there.cursor == 2
     assert books.taken == [1, 2]
 
 
-def test_a_subscription_that_is_no_more_ends_the_follower(
-    exchange: FakeExchange, client: ExchangeClient
-) -> None:
+def test_a_subscription_that_is_no_more_ends_the_follower(exchange: FakeExchange, follower: Follow) -> None:
     def gone(_request: object, context: grpc.ServicerContext) -> Iterator[sub.SubscribeResponse]:
         yield from ()
         refuse(context, Broken("you have no subscription of this name", rule="NO_SUCH_SUBSCRIPTION"))
 
     exchange.on("Subscribe", gone)
     with pytest.raises(RuleBroken):
-        follower(client, Books().take).run()
+        follower(Books().take).run()
 
 
 def test_only_an_acknowledgement_may_come_back_without_a_receipt(

@@ -12,7 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from adapters.sdk.client import ExchangeClient
-from adapters.sdk.delivery import Named, NamedFollower
+from adapters.sdk.delivery import NamedFollower
+from adapters.sdk.named import Named
 from adapters.sdk.patience import Patience
 from adapters.sdk.tokens import Person
 from exchange.logs import open_log

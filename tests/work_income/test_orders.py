@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from adapters.kit.journal import wait_before_retry_ms
+from adapters.kit.put_aside import PutAside
 from adapters.sdk.bsn import Bsn
 from adapters.work_income.config import load_config
 from adapters.work_income.drafts import Drafts
 from adapters.work_income.errors import ConfigInvalid, JournalUnreadable, OrderRefused, PurposeRefused
-from adapters.work_income.journal import wait_before_retry_ms
 from adapters.work_income.orders import ORDER_BYTES_MAX, Inbox, Order, read_order
 from adapters.work_income.records import Domain
 from adapters.work_income.sealing import KEY_BYTES, Seal
@@ -97,8 +98,13 @@ def test_what_is_no_order_at_all_is_refused(data: bytes) -> None:
         read_order(data)
 
 
+def inbox_in(folder: Path) -> Inbox:
+    rejected = PutAside(folder / "rejected", Seal(b"k" * KEY_BYTES), lambda: 0)
+    return Inbox(folder / "inbox", rejected, lambda: "a")
+
+
 def test_links_and_half_written_files_are_left_where_they_are(tmp_path: Path) -> None:
-    inbox = Inbox(tmp_path / "inbox", tmp_path / "rejected", lambda: "a")
+    inbox = inbox_in(tmp_path)
     secret = tmp_path / "secret"
     secret.write_text(json.dumps(WHOLE))
     (tmp_path / "inbox" / "link.json").symlink_to(secret)
@@ -109,7 +115,7 @@ def test_links_and_half_written_files_are_left_where_they_are(tmp_path: Path) ->
 
 
 def test_a_file_that_cannot_be_read_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inbox = Inbox(tmp_path / "inbox", tmp_path / "rejected", lambda: "a")
+    inbox = inbox_in(tmp_path)
     for name in ("a.json", "b.json", "c.json"):
         (tmp_path / "inbox" / name).write_text(json.dumps(WHOLE))
     opened = Path.open
@@ -125,27 +131,6 @@ def test_a_file_that_cannot_be_read_holds_up_nobody(tmp_path: Path, monkeypatch:
     (first, _), (second, _) = inbox.take()
     assert str(first) == "this file cannot be read: Permission denied"
     assert isinstance(second, Order)
-
-
-@pytest.mark.parametrize("failing", ["rename", "write_text"])
-def test_a_file_that_cannot_be_put_aside_leaves_no_reason_behind(
-    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inbox = Inbox(tmp_path / "inbox", tmp_path / "rejected", lambda: "a")
-    (tmp_path / "inbox" / "a.json").write_text("{")
-    ((refused, file),) = inbox.take()
-    assert isinstance(refused, OrderRefused)
-
-    def full(path: Path, *_told: object, **_more: object) -> None:
-        path.touch()
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as disk:
-        disk.setattr(Path, failing, full)
-        with pytest.raises(OSError, match="space"):
-            inbox.reject(file, refused)
-    assert list((tmp_path / "rejected").iterdir()) == []
-    assert file.exists()
 
 
 def test_a_purpose_outside_work_and_income_has_no_services() -> None:
@@ -237,6 +222,8 @@ def test_settings_are_read(tmp_path: Path) -> None:
         ({"refresh_days": 366}, "refresh_days"),
         ({"draft_days": 0}, "draft_days"),
         ({"draft_days": 366}, "draft_days"),
+        ({"rejected_days": 0}, "rejected_days"),
+        ({"rejected_days": 366}, "rejected_days"),
         ({"answers": "nobody"}, "answers"),
         ({"calls_per_minute": 0}, "calls_per_minute"),
         ({"poll_ms": True}, "poll_ms"),

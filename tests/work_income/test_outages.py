@@ -7,6 +7,7 @@ line: nobody listens, or a door that says it is too busy, and then the same port
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,13 +17,14 @@ from adapters.work_income.services import ASSISTANCE, INCOME, SERVICES
 from adapters.work_income.suwinet_port import HttpsSuwinet, load_line
 from tests.work_income.papers import BSN, SUWI_OIN, write_line
 from tests.work_income.test_service import FOR_RIGHT
-from tests.work_income.world import Adapter, Clock, World
+from tests.work_income.world import RIGHT, Adapter, Clock, World
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from adapters.simulators.suwinet.papers import Authority, Paper
 
+HURRY_S = 0.3
 LOOKS_S = 5  # how often the adapter looks, by its own clock
 
 
@@ -80,6 +82,33 @@ def test_an_outage_of_suwinet_loses_and_doubles_nothing(
         assert answered == [(ASSISTANCE.name, "answered"), (INCOME.name, "answered")]
         assert (world.held().commands, len(world.held().permits)) == (1, tried + 1)
         assert sum(adapter.journal.counts().values()) == 0
+        adapter.close()
+    finally:
+        simulator.close()
+
+
+def test_a_head_that_comes_by_drops_is_given_up_parked_and_asked_again(
+    authority: Authority, city: Paper, tmp_path: Path
+) -> None:
+    simulator = opened(authority, tmp_path / "server")
+    try:
+        folder = write_line(tmp_path / "line", authority, city)
+        endpoints = {name: simulator.endpoint(name) for name in SERVICES}
+        world, line = World(tmp_path / "world"), load_line(folder, endpoints, SUWI_OIN, HURRY_S)
+        adapter = Adapter(tmp_path, world, Clock(), HttpsSuwinet(line))
+        simulator.fail(*[Fault.SLOW_HEAD] * 3)
+        adapter.order(FOR_RIGHT)
+        adapter.work(3, hours=13)
+        assert adapter.events().count("suwinet_not_now") == 3
+        assert adapter.journal.parked() == (f"1 {RIGHT} {ASSISTANCE.name} timeout",)
+        adapter.close()
+        # A person sends the same order again, to a Suwinet that answers.
+        patient = HttpsSuwinet(replace(line, timeout_s=20.0))
+        adapter = Adapter(tmp_path, world, adapter.clock, patient)
+        adapter.order(FOR_RIGHT)
+        adapter.work()
+        assert [one.ended for one in simulator.asked][-2:] == ["answered", "answered"]
+        assert (world.held().commands, sum(adapter.journal.counts().values())) == (1, 0)
         adapter.close()
     finally:
         simulator.close()

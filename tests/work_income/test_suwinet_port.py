@@ -33,6 +33,7 @@ SHORT_S = 1.0
 FAILS = {
     Fault.DELAY: (SuwinetUnavailable, "timeout"),
     Fault.SLOW: (SuwinetUnavailable, "timeout"),
+    Fault.SLOW_HEAD: (SuwinetUnavailable, "timeout"),
     Fault.CUT: (SuwinetUnavailable, "cut"),
     Fault.ERROR_500: (SuwinetUnavailable, "status-500"),
     Fault.BUSY_429: (SuwinetUnavailable, "status-429"),

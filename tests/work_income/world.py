@@ -295,6 +295,7 @@ def config(root: Path, **changes: Any) -> Config:  # noqa: ANN401 -- the fields 
         poll_ms=100,
         refresh_days=0,
         draft_days=30,
+        rejected_days=30,
         answers="adapter",
         calls_per_minute=60,
         person=Person("suwinet", "college:PW", "adapter"),

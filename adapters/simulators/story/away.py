@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from adapters.sdk.delivery import CannotTakeError, Named, NamedFollower
+from adapters.sdk.delivery import NamedFollower
+from adapters.sdk.named import CannotTakeError, Named
 from adapters.simulators.story import systems
 from adapters.simulators.story.stage import HERGEBRUIK, WERK, StoryBroken
 from exchange.v1.common_pb2 import Law

@@ -42,6 +42,7 @@ OIN: Final = "00000004003214345001"
 QUESTION_BYTES_MAX: Final = 256 * 1024
 DELAY_S: Final = 30.0
 DRIP_S: Final = 0.02
+DRIP_HEAD_BYTES: Final = 1_000
 _JUNK: Final = b"<html><body>Bad Gateway</body></html>"
 _BOMB: Final = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
 
@@ -58,6 +59,7 @@ class Fault(Enum):
     NOTHING_FOUND = "nothing-found"
     CUT = "cut"
     SLOW = "slow"
+    SLOW_HEAD = "slow-head"
     WRONG_SIGNATURE = "wrong-signature"
     WRONG_OIN = "wrong-oin"
     WRONG_CLOCK = "wrong-clock"
@@ -85,6 +87,7 @@ class Response:
     content: bytes
     sent: int | None = None
     drip: bool = False
+    drip_head: bool = False
 
 
 class _Server(ThreadingHTTPServer):
@@ -230,6 +233,7 @@ class Simulator:
             content=content,
             sent=len(content) // 2 if fault is Fault.CUT else None,
             drip=fault is Fault.SLOW,
+            drip_head=fault is Fault.SLOW_HEAD,
         )
 
     def _body(self, service: str, bsn: str, fault: Fault | None) -> etree._Element:
@@ -292,15 +296,20 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
                 return
             response = simulator.answer(self.path, self.rfile.read(length))
             self.close_connection = True
-            self.send_response(response.status)
-            self.send_header("Content-Type", "text/xml; charset=utf-8")
-            self.send_header("Content-Length", str(len(response.content)))
-            self.end_headers()
             # Whoever asked may have hung up: that is his to do.
             with suppress(OSError):
                 self._send(response)
 
         def _send(self, response: Response) -> None:
+            length = len(response.content)
+            if response.drip_head:
+                self._drip(f"HTTP/1.1 {response.status} OK\r\nContent-Length: {length}\r\n".encode())
+                self._drip(b"X-Slow: " + b"." * DRIP_HEAD_BYTES + b"\r\n")
+            else:
+                self.send_response(response.status)
+                self.send_header("Content-Length", str(length))
+            self.send_header("Content-Type", "text/xml; charset=utf-8")
+            self.end_headers()
             if response.drip:
                 self._drip(response.content)
             else:

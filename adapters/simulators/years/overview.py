@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from adapters.sdk.delivery import KEEPING, Named
+from adapters.sdk.named import KEEPING, Named
 from adapters.simulators.story import systems
 from adapters.simulators.story.away import Taken, following
 from adapters.simulators.story.stage import WIJKTEAM
