@@ -105,7 +105,9 @@ class Desk:
             # Whoever wants to go is let go, also while the provider is away.
             where = home
         answer = RedirectResponse(where, HTTPStatus.SEE_OTHER)
-        _drop(answer, COOKIE)
+        # Another site's form comes without the cookie, and takes none away.
+        if COOKIE in request.cookies:
+            _drop(answer, COOKIE)
         return answer
 
     async def _session(self, claims: Mapping[str, Any]) -> Session:
