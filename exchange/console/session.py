@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from exchange.console.logins import Logins
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,9 +27,9 @@ COOKIE: Final = "__Host-console"
 LOGIN_COOKIE: Final = "__Host-login"
 IDLE_S_MAX: Final = 15 * 60
 LIFE_S_MAX: Final = 8 * 60 * 60
-LOGIN_S_MAX: Final = 10 * 60
 SESSIONS_MAX: Final = 10_000
-LOGINS_MAX: Final = 1_000
+# Whoever signs in a thousand times pushes out himself and nobody else.
+SESSIONS_OF_ONE_MAX: Final = 20
 ID_BYTES: Final = 32
 UUID_BYTES: Final = 16
 
@@ -47,16 +49,10 @@ class Session:
     # Whether somebody may look along with this resident: it stands here and in no cookie.
     safe: bool = field(default=False, repr=False)
 
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A login that has begun: what must come back with it, and where the person wanted to go."""
-
-    nonce: str = field(repr=False)
-    verifier: str = field(repr=False)
-    state: str = field(repr=False)
-    onward: str
-    began: float
+    def is_of_the_same(self, other: Session) -> bool:
+        """Tell whether another session is of the same person in the same role."""
+        mine = (self.role.name, self.professional, self.resident)
+        return mine == (other.role.name, other.professional, other.resident)
 
 
 class Sessions:
@@ -66,7 +62,7 @@ class Sessions:
         self._clock = clock
         self._fresh = fresh
         self._sessions: OrderedDict[bytes, tuple[Session, float]] = OrderedDict()
-        self._logins: OrderedDict[bytes, Login] = OrderedDict()
+        self.logins = Logins(clock, fresh)
 
     def word(self) -> str:
         """Return 256 random bits, as they stand in a cookie or a form."""
@@ -76,33 +72,18 @@ class Sessions:
         """Return a new request id."""
         return str(uuid.UUID(bytes=self._fresh(UUID_BYTES), version=4))
 
-    # --- logins ---------------------------------------------------------------------------------------
-
-    def begin(self, onward: str) -> tuple[str, Login]:
-        """Return the number of a login that begins, for this browser alone, and the login."""
-        login = Login(self.word(), self.word() + self.word(), self.word(), onward, self._clock())
-        number = self.word()
-        self._logins[_key(number)] = login
-        # Whoever begins thousands and ends none pushes out the oldest of them.
-        if len(self._logins) > LOGINS_MAX:
-            self._logins.popitem(last=False)
-        return number, login
-
-    def end_login(self, number: str, state: str) -> Login | None:
-        """Return the login a browser comes back from, once; None for another browser's, or a late one."""
-        login = self._logins.pop(_key(number), None)
-        if login is None or not hmac.compare_digest(login.state.encode(), state.encode()):
-            return None
-        return login if 0 <= self._clock() - login.began <= LOGIN_S_MAX else None
-
     # --- sessions -------------------------------------------------------------------------------------
 
     def open(self, session: Session) -> str:
         """Return the number of a new session."""
         number = self.word()
+        # In the order of last use.
+        same_person = [key for key, (one, _) in self._sessions.items() if one.is_of_the_same(session)]
+        if len(same_person) >= SESSIONS_OF_ONE_MAX:
+            del self._sessions[same_person[0]]
         self._sessions[_key(number)] = session, self._clock()
         if len(self._sessions) > SESSIONS_MAX:
-            # In the order of last use: whoever looked longest ago signs in again.
+            # Whoever looked longest ago signs in again.
             self._sessions.popitem(last=False)
         return number
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
+from adapters.simulators.identity_provider.whole import IdentityProvider
+from exchange.console import session
 from exchange.console.forms import FORM_BYTES_MAX
-from exchange.console.session import COOKIE
+from exchange.console.logins import ENDED_MAX, LOGIN_S_MAX, Logins
+from exchange.console.session import COOKIE, LOGIN_COOKIE
 from tests.console.house import HERE, OFFICER, RESIDENT, House, Visitor
+from tests.console.test_login import claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,3 +123,89 @@ def test_another_site_signs_nobody_out(house: House) -> None:
 def test_a_page_can_be_asked_for_its_head(house: House, officer: Visitor) -> None:
     assert officer.head("/uitvoer").status_code == 200
     assert house.visitor().head("/uitvoer").headers["location"].startswith("/inloggen")
+
+
+def test_logins_that_others_begin_take_no_place_from_mine(house: House) -> None:
+    mine, flood = house.visitor(), house.visitor()
+    back = mine.code_for(mine.begin(), OFFICER)
+    for _ in range(1_001):
+        assert flood.get("/inloggen").status_code == 303
+    assert mine.get(f"/terug?{urlencode(back)}").status_code == 303
+
+
+def test_an_address_with_another_state_ends_no_login(house: House) -> None:
+    visitor = house.visitor()
+    back = visitor.code_for(visitor.begin(), OFFICER)
+    assert visitor.get("/terug?state=another&code=another").status_code == 403
+    assert visitor.get(f"/terug?{urlencode(back)}").status_code == 303
+
+
+def test_a_login_in_a_cookie_is_of_this_console_unchanged_once_and_in_time() -> None:
+    seconds, drawn = [1_000.0], count()
+    ours, other = (
+        Logins(lambda: seconds[0], lambda size: next(drawn).to_bytes(size, "big")) for _ in range(2)
+    )
+    kept, login = ours.begin("/mijn/1")
+    secrets = {login.nonce, login.verifier, login.state}
+    assert len(secrets) == 3
+    assert all(len(one) == 43 and one not in kept for one in secrets)
+    assert not secrets & set(vars_of(ours.begin("/mijn/1")[1]))
+    parts = kept.split(".")
+    later = str(int(parts[1]) + 1)
+    foreign = ".".join((parts[0], later, *parts[2:]))
+    for wrong in ("", "...", foreign, kept[:-1], f"{kept}.", kept.upper(), "é" + kept, other.begin("/")[0]):
+        assert ours.end(wrong, login.state) is None
+    assert ours.end(kept, "") is None
+    seconds[0] -= 0.002
+    assert ours.end(kept, login.state) is None, "a clock set back ends it"
+    seconds[0] += 0.002 + LOGIN_S_MAX
+    assert ours.end(kept, login.state) == login
+    assert ours.end(kept, login.state) is None
+    kept, login = ours.begin("/")
+    seconds[0] += LOGIN_S_MAX + 0.002
+    assert ours.end(kept, login.state) is None
+
+
+def test_of_logins_that_came_back_only_so_many_are_remembered() -> None:
+    seconds, drawn = [1_000.0], count()
+    logins = Logins(lambda: seconds[0], lambda size: next(drawn).to_bytes(size, "big"))
+    for _ in range(ENDED_MAX + 5):
+        kept, login = logins.begin("/")
+        assert logins.end(kept, login.state) is not None
+    assert len(logins._ended) == ENDED_MAX
+    seconds[0] += LOGIN_S_MAX + 1
+    kept, login = logins.begin("/")
+    assert logins.end(kept, login.state) is not None
+    assert len(logins._ended) == 1
+
+
+def vars_of(login: Any) -> list[str]:  # noqa: ANN401 -- a Login
+    return [login.nonce, login.verifier, login.state]
+
+
+def test_who_signs_in_all_the_time_pushes_out_himself_alone(
+    house: House, officer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "SESSIONS_OF_ONE_MAX", 3)
+    residents = [house.as_(RESIDENT) for _ in range(3)]
+    assert residents[0].get("/mijn/5").status_code == 200
+    last = house.as_(RESIDENT)
+    # The one that looked longest ago, not the first that came.
+    assert residents[1].get("/mijn/5").status_code == 401
+    assert [one.get("/mijn/5").status_code for one in (residents[0], residents[2], last)] == [200] * 3
+    assert officer.get("/uitvoer").status_code == 200
+
+
+@pytest.mark.parametrize("odd", [{"acr": ["mfa"]}, {"acr": {"a": 1}}, {"amr": [["mfa"], {}]}, {"amr": 7}])
+def test_what_a_provider_writes_for_factors_is_no_defect(
+    house: House, monkeypatch: pytest.MonkeyPatch, odd: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(IdentityProvider, "claims_of", claims(**odd))
+    assert house.visitor().sign_in(OFFICER).status_code in {303, 403}
+
+
+def test_a_provider_that_says_who_it_is_says_so_each_time(house: House) -> None:
+    visitor = house.visitor()
+    answer = visitor.sign_in(OFFICER, lambda back: back.__delitem__("iss"))
+    assert (answer.status_code, COOKIE in visitor.cookies) == (403, False)
+    assert LOGIN_COOKIE in visitor.cookies

@@ -11,7 +11,8 @@ import jwt as plain_jwt
 import pytest
 
 from adapters.simulators.identity_provider.whole import IdentityProvider
-from exchange.console.session import COOKIE, IDLE_S_MAX, LIFE_S_MAX, LOGIN_S_MAX
+from exchange.console.logins import LOGIN_S_MAX
+from exchange.console.session import COOKIE, IDLE_S_MAX, LIFE_S_MAX
 from tests.console.house import AUTHOR, OFFICER, RESIDENT, SECRET, House
 
 if TYPE_CHECKING:
