@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 import pytest
 
 from adapters.simulators.identity_provider.whole import IdentityProvider
-from exchange.console import session
+from exchange.console import pdfs, session
 from exchange.console.forms import FORM_BYTES_MAX
 from exchange.console.logins import ENDED_MAX, LOGIN_S_MAX, Logins
 from exchange.console.session import COOKIE, LOGIN_COOKIE
+from exchange.errors import DocumentNotSet
 from tests.console.house import HERE, OFFICER, RESIDENT, House, Visitor
 from tests.console.test_login import claims
 
@@ -209,3 +210,26 @@ def test_a_provider_that_says_who_it_is_says_so_each_time(house: House) -> None:
     answer = visitor.sign_in(OFFICER, lambda back: back.__delitem__("iss"))
     assert (answer.status_code, COOKIE in visitor.cookies) == (403, False)
     assert LOGIN_COOKIE in visitor.cookies
+
+
+def test_a_resident_has_one_pdf_made_at_a_time_and_keeps_nobody_from_his(
+    house: House, officer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me, mine = house.as_(RESIDENT), house.pseudonym
+    place = "/mijn/4/bestand/pdf"
+
+    def not_set(_: object) -> bytes:
+        raise DocumentNotSet("this document could not be set as a PDF")
+
+    monkeypatch.setattr(pdfs, "pdf_of", not_set)
+    # His second while the first is made; beside somebody else's; at a full press; alone.
+    for taken, status in (([mine], 503), ([b"another"], 501), ([b"another", b"a third"], 503), ([], 501)):
+        for whose in taken:
+            pdfs.RESIDENTS.take(whose)
+        try:
+            assert me.get(place).status_code == status
+            assert officer.get("/register/verwerkingen/pdf").status_code == 501
+        finally:
+            for whose in taken:
+                pdfs.RESIDENTS.give_back(whose)
+    assert "Kies het andere bestand." in me.get(place).text
