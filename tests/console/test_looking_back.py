@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exchange.console import pdfs
 from exchange.console.pages.policy import preview
 from exchange.console.pages.policy.exports import months_until
 from exchange.console.pages.policy.faults import WORDS
