@@ -33,6 +33,7 @@ from exchange.console.refusals import AnswerRefused, Refused, RoleRefused, Sessi
 from exchange.console.session import COOKIE, Sessions
 from exchange.console.static_files import read_static, served
 from exchange.console.templating import open_templates
+from exchange.console.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -94,8 +95,10 @@ class Console:
         self._words = load_words()
         self.sessions = Sessions(setup.clock, setup.fresh)
         self._provider = Provider(setup.registration, setup.clock)
-        pins = Pins()
-        self._desk = Desk(self._provider, self.sessions, setup.line, setup.claims, setup.clock, pins=pins)
+        pins, turns = Pins(), Turns(setup.clock, setup.fresh)
+        self._desk = Desk(
+            self._provider, self.sessions, setup.line, setup.claims, setup.clock, pins=pins, turns=turns
+        )
         self.pages = find_pages()
         self._shown = Shown(
             open_templates(),
@@ -106,6 +109,7 @@ class Console:
             themed=bool(setup.theme),
             log_keys=setup.log_keys,
             pins=pins,
+            turns=turns,
             notices=setup.notices,
             change=self.sessions.change,
         )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from exchange.console.line import Line
     from exchange.console.provider import Provider
     from exchange.console.session import Sessions
+    from exchange.console.turns import Turns
 
 BEGIN: Final = "/inloggen"
 BACK: Final = "/terug"
@@ -65,6 +66,7 @@ class Desk:
         clock: Callable[[], float],
         *,
         pins: Pins,
+        turns: Turns,
     ) -> None:
         self._provider = provider
         self._sessions = sessions
@@ -72,6 +74,7 @@ class Desk:
         self._claims = claims
         self._clock = clock
         self._pins = pins
+        self._turns = turns
 
     async def begin(self, request: Request, language: str) -> Response:
         """Send a person to the provider."""
@@ -132,6 +135,7 @@ class Desk:
         if role is not RESIDENT:
             return session
         bsn, number = claims.get(self._claims.bsn), self._sessions.fresh_id()
+        self._turns.take(role.name, str(bsn))
         return replace(session, resident=await recognise(bsn, session, self._line, self._pins, number))
 
 

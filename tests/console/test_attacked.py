@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 import pytest
 
 from adapters.simulators.identity_provider.whole import IdentityProvider
-from exchange.console import pdfs, session
+from exchange.console import pdfs, session, turns
 from exchange.console.forms import FORM_BYTES_MAX
 from exchange.console.logins import ENDED_MAX, LOGIN_S_MAX, Logins
+from exchange.console.refusals import Refused
 from exchange.console.session import COOKIE, LOGIN_COOKIE
 from exchange.errors import DocumentNotSet
-from tests.console.house import HERE, OFFICER, RESIDENT, House, Visitor
+from tests.console.house import HERE, OFFICER, OFFICER_2, RESIDENT, House, Visitor
 from tests.console.test_login import claims
 
 if TYPE_CHECKING:
@@ -233,3 +234,33 @@ def test_a_resident_has_one_pdf_made_at_a_time_and_keeps_nobody_from_his(
             for whose in taken:
                 pdfs.RESIDENTS.give_back(whose)
     assert "Kies het andere bestand." in me.get(place).text
+
+
+def test_nobody_uses_up_what_others_are_recognised_by(
+    house: House, officer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = house.as_(RESIDENT)
+    monkeypatch.setattr(turns, "TURNS_MAX", 1)
+    tired = house.visitor()
+    answer = tired.sign_in(RESIDENT)
+    assert (answer.status_code, COOKIE in tired.cookies) == (429, False)
+    assert "vandaag te vaak gevraagd" in answer.text
+    assert before.get("/mijn/5").status_code == 200
+    asked = {"reden": "verzoek 12", "bsn": house.bsn}
+    for visitor in (officer, house.as_(OFFICER_2)):
+        form = asked | {"csrf": visitor.csrf("/raadplegingen/inwoner")}
+        found = [visitor.post("/raadplegingen/inwoner", form).status_code for _ in range(2)]
+        assert found == [303, 429]
+
+
+def test_turns_are_of_one_person_in_one_role_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURNS_MAX", 2)
+    seconds, drawn = [turns.DAY_S - 1.0], count()
+    taking = turns.Turns(lambda: seconds[0], lambda size: next(drawn).to_bytes(size, "big"))
+    for role, who in (("officer", "a"), ("officer", "b"), ("resident", "a")):
+        for _ in range(2):
+            taking.take(role, who)
+        with pytest.raises(Refused, match="NO_TURNS"):
+            taking.take(role, who)
+    seconds[0] += 1
+    taking.take("officer", "a")
