@@ -77,6 +77,7 @@ class Sessions:
     def open(self, session: Session) -> str:
         """Return the number of a new session."""
         number = self.word()
+        self._forget()
         # In the order of last use.
         same_person = [key for key, (one, _) in self._sessions.items() if one.is_of_the_same(session)]
         if len(same_person) >= SESSIONS_OF_ONE_MAX:
@@ -89,23 +90,18 @@ class Sessions:
 
     def find(self, number: str) -> Session | None:
         """Return a session that goes on, and count this as a use of it."""
-        key = _key(number)
-        session, used = self._sessions.get(key, (None, 0.0))
+        session, key = self.peek(number), _key(number)
         if session is None:
+            self._sessions.pop(key, None)
             return None
-        now = self._clock()
-        # A clock set back ends it too.
-        if not (0 <= now - used < IDLE_S_MAX and now - session.began < LIFE_S_MAX):
-            del self._sessions[key]
-            return None
-        self._sessions[key] = session, now
+        self._sessions[key] = session, self._clock()
         self._sessions.move_to_end(key)
         return session
 
     def peek(self, number: str) -> Session | None:
-        """Return a session without counting this as a use of it; it may be about to end."""
-        session, _ = self._sessions.get(_key(number), (None, 0.0))
-        return session
+        """Return a session that goes on, without counting this as a use of it."""
+        session, used = self._sessions.get(_key(number), (None, 0.0))
+        return session if session is not None and self._goes_on(session, used) else None
 
     def change(self, number: str, session: Session) -> None:
         """Keep a session that goes on as it is now; one that has ended stays ended."""
@@ -116,6 +112,16 @@ class Sessions:
     def close(self, number: str) -> None:
         """End a session; one that has ended stays so."""
         self._sessions.pop(_key(number), None)
+
+    def _goes_on(self, session: Session, used: float) -> bool:
+        """Tell whether a session has time left. A clock set back ends it too."""
+        now = self._clock()
+        return 0 <= now - used < IDLE_S_MAX and now - session.began < LIFE_S_MAX
+
+    def _forget(self) -> None:
+        """Keep nothing of who left without signing out: the one used longest ago is the first."""
+        while self._sessions and not self._goes_on(*next(iter(self._sessions.values()))):
+            self._sessions.popitem(last=False)
 
 
 def same(told: str, kept: str) -> bool:

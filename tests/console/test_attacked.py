@@ -14,7 +14,8 @@ from exchange.console import pdfs, session, turns
 from exchange.console.forms import FORM_BYTES_MAX
 from exchange.console.logins import ENDED_MAX, LOGIN_S_MAX, Logins
 from exchange.console.refusals import Refused
-from exchange.console.session import COOKIE, LOGIN_COOKIE
+from exchange.console.roles import AUTHOR
+from exchange.console.session import COOKIE, LOGIN_COOKIE, Session, Sessions
 from exchange.errors import DocumentNotSet
 from tests.console.house import HERE, OFFICER, OFFICER_2, RESIDENT, House, Visitor
 from tests.console.test_login import claims
@@ -264,3 +265,19 @@ def test_turns_are_of_one_person_in_one_role_for_a_day(monkeypatch: pytest.Monke
             taking.take(role, who)
     seconds[0] += 1
     taking.take("officer", "a")
+
+
+def test_nothing_is_kept_of_who_left_without_signing_out() -> None:
+    seconds, drawn = [0.0], count()
+    sessions = Sessions(lambda: seconds[0], lambda size: next(drawn).to_bytes(size, "big"))
+    left, stays = (
+        sessions.open(Session(AUTHOR, who, who, True, 0, "csrf", seconds[0]))  # noqa: FBT003 -- both factors
+        for who in ("a", "b")
+    )
+    seconds[0] = session.IDLE_S_MAX - 1.0
+    assert sessions.find(stays) is not None
+    seconds[0] += 1
+    assert sessions.peek(left) is None
+    sessions.open(Session(AUTHOR, "c", "c", True, 0, "csrf", seconds[0]))  # noqa: FBT003 -- both factors
+    assert [one.professional for one, _ in sessions._sessions.values()] == ["b", "c"]
+    assert sessions.find(stays) is not None
