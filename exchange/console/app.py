@@ -33,7 +33,7 @@ from exchange.console.refusals import AnswerRefused, Refused, RoleRefused, Sessi
 from exchange.console.session import COOKIE, Sessions
 from exchange.console.static_files import read_static, served
 from exchange.console.templating import open_templates
-from exchange.console.turns import Turns
+from exchange.console.turns import Pace, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -95,6 +95,7 @@ class Console:
         self._words = load_words()
         self.sessions = Sessions(setup.clock, setup.fresh)
         self._provider = Provider(setup.registration, setup.clock)
+        self._pace = Pace(setup.clock)
         pins, turns = Pins(), Turns(setup.clock, setup.fresh)
         self._desk = Desk(
             self._provider, self.sessions, setup.line, setup.claims, setup.clock, pins=pins, turns=turns
@@ -218,6 +219,7 @@ class Console:
                 if COOKIE in request.cookies or request.method not in READING:
                     raise SessionOver("SESSION_OVER", later("U bent niet meer aangemeld."))
                 return RedirectResponse(f"{BEGIN}?naar={_quoted(request)}", HTTPStatus.SEE_OTHER)
+            self._pace.take(session.person)
             if session.role not in page.roles:
                 raise RoleRefused(later("Deze pagina hoort niet bij uw rol."), page.roles[0].whose)
             form = None if request.method in READING else await read_form(request, session)

@@ -49,10 +49,10 @@ class Session:
     # Whether somebody may look along with this resident: it stands here and in no cookie.
     safe: bool = field(default=False, repr=False)
 
-    def is_of_the_same(self, other: Session) -> bool:
-        """Tell whether another session is of the same person in the same role."""
-        mine = (self.role.name, self.professional, self.resident)
-        return mine == (other.role.name, other.professional, other.resident)
+    @property
+    def person(self) -> tuple[str, str, bytes | None]:
+        """Return what all sessions of one person in one role have in common."""
+        return self.role.name, self.professional, self.resident
 
 
 class Sessions:
@@ -79,7 +79,7 @@ class Sessions:
         number = self.word()
         self._forget()
         # In the order of last use.
-        same_person = [key for key, (one, _) in self._sessions.items() if one.is_of_the_same(session)]
+        same_person = [key for key, (one, _) in self._sessions.items() if one.person == session.person]
         if len(same_person) >= SESSIONS_OF_ONE_MAX:
             del self._sessions[same_person[0]]
         self._sessions[_key(number)] = session, self._clock()

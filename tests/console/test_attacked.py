@@ -281,3 +281,42 @@ def test_nothing_is_kept_of_who_left_without_signing_out() -> None:
     sessions.open(Session(AUTHOR, "c", "c", True, 0, "csrf", seconds[0]))  # noqa: FBT003 -- both factors
     assert [one.professional for one, _ in sessions._sessions.values()] == ["b", "c"]
     assert sessions.find(stays) is not None
+
+
+def test_what_asks_without_end_waits_and_everybody_else_goes_on(
+    house: House, officer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, same = house.as_(RESIDENT), house.as_(RESIDENT)
+    monkeypatch.setattr(turns, "PAGES_AT_ONCE_MAX", 3)
+    monkeypatch.setattr(turns, "PAGES_A_SECOND", 0.0)
+    assert [visitor.get("/mijn/5").status_code for visitor in (one, same, one, same)] == [200, 200, 200, 429]
+    answer = one.post("/mijn/1/zeg", {})
+    assert (answer.status_code, "Wacht even" in answer.text) == (429, True)
+    assert officer.get("/uitvoer").status_code == 200
+    monkeypatch.setattr(turns, "PAGES_A_SECOND", 1e9)
+    assert one.get("/mijn/5").status_code == 200
+
+
+def test_the_pace_of_one_person_comes_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PAGES_AT_ONCE_MAX", 2)
+    monkeypatch.setattr(turns, "PEOPLE_MAX", 2)
+    seconds = [100.0]
+    pace = turns.Pace(lambda: seconds[0])
+    for wait, fast in (
+        (0, False),
+        (0, False),
+        (0, True),
+        (0.19, True),
+        (0.2, False),
+        (-50, True),
+        (100, False),
+    ):
+        seconds[0] += wait
+        if fast:
+            with pytest.raises(Refused, match="TOO_FAST"):
+                pace.take("a")
+        else:
+            pace.take("a")
+    for person in ("b", "c", "d"):
+        pace.take(person)
+    assert list(pace._left) == ["c", "d"]
