@@ -2,8 +2,8 @@
 
 Promises: whoever begins logins by the million takes no place from anybody; what a login must come back with
 is drawn anew for each, and nobody reads it from its cookie; a login that came back is over.
-Source: exchange/decisions/0165-what-one-person-takes-of-a-console.md; OpenID Connect Core 1.0 (3.1.2.1, nonce and
-state); RFC 7636 section 4.1 (verifier); RFC 2104 (HMAC).
+Source: exchange/decisions/0165-what-one-person-takes-of-a-console.md; OpenID Connect Core 1.0 (3.1.2.1, nonce
+and state); RFC 7636 section 4.1 (verifier); RFC 2104 (HMAC).
 """
 
 from __future__ import annotations
