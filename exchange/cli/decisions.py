@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from exchange.documents.tables import guarded
 from exchange.errors import RequestInvalid
 from exchange.projections.facets import BEGIN, END, Wanted
 from exchange.projections.obligations import microseconds
@@ -110,15 +112,14 @@ def _show(rows: Iterable[dict[str, Any]], output: Output) -> None:
     elif output is Output.CSV:
         written = csv.writer(sys.stdout, lineterminator="\n")
         written.writerow(_NAMES)
-        written.writerows([_cell(row[name]) for name in _NAMES] for row in rows)
+        written.writerows([guarded(_cell(row[name])) for name in _NAMES] for row in rows)
     else:
         table = Table(*_COLUMNS)
         for row in rows:
-            table.add_row(*(_cell(row[name]) for name in _COLUMNS))
+            table.add_row(*(Text(_cell(row[name])) for name in _COLUMNS))
         Console().print(table)
 
 
 def _cell(value: object) -> str:
-    """Return a value as one cell; one that a spreadsheet would take for a formula is told as text."""
-    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    """Return a value as one cell."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

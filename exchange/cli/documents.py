@@ -2,7 +2,8 @@
 
 Promises: `access`, `disclosures` and `receipts` read one file that was gathered through the gate, and no
 store or key; `month` and `register` read the store's files, or an answer of the exchange, and hold no person.
-The same content gives the same bytes. Nothing that is there is written over.
+The same content gives the same bytes. Nothing that is there is written over, and what is written is the
+writer's own to read.
 Source: GDPR 15, 20, 30(1), 39(1)(b); exchange/decisions/0136-documents-of-plain-values.md.
 """
 
@@ -30,6 +31,7 @@ from exchange.documents.month import month_csv, month_document, read_summary
 from exchange.documents.typeset import pdf_of
 from exchange.settings import load_settings
 from exchange.wiring.exporting import month_summary, processing_record
+from exchange.wiring.holding import private_files
 
 app = typer.Typer(no_args_is_help=True, help="Documents and files of what was answered.")
 MONTH: Final = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])", re.ASCII)
@@ -170,7 +172,8 @@ def _write(made: bytes, out: Path | None) -> None:
         sys.stdout.buffer.write(made)
         return
     try:
-        with out.open("xb") as file:
+        # Of a resident it is all there is of him, on a machine where others work too.
+        with private_files(), out.open("xb") as file:
             file.write(made)
     except FileExistsError:
         typer.echo(f"{out.name} is there already: name a new file", err=True)

@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from exchange.console import pages
 from exchange.console.blinding import Pins
+from exchange.console.forms import READING, cut, read_form, refuse_other_site
 from exchange.console.language import DUTCH, LANGUAGES, later, load_words
 from exchange.console.login import BACK, BEGIN, LEAVE, Desk, onward
 from exchange.console.names import Names
@@ -31,9 +32,10 @@ from exchange.console.page import Framed, Look, Page, Shown
 from exchange.console.provider import Provider
 from exchange.console.refusals import AnswerRefused, Refused, RoleRefused, SessionOver
 from exchange.console.roles import STAFF
-from exchange.console.session import COOKIE, Sessions, same
+from exchange.console.session import COOKIE, Sessions
 from exchange.console.static_files import read_static, served
 from exchange.console.templating import open_templates
+from exchange.console.turns import Pace, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -50,15 +52,12 @@ EVENT: Final = "console"
 MS_PER_S: Final = 1_000
 INCIDENT_BYTES: Final = 8
 QUERY_CHARS_MAX: Final = 4_096
-FORM_BYTES_MAX: Final = 1024 * 1024
-FORM_FIELDS_MAX: Final = 100
 LANGUAGE_COOKIE: Final = "__Host-language"
 LANGUAGE_S: Final = 365 * 24 * 60 * 60
 LANGUAGE_PATH: Final = "/taal/{language}"
 # Leaving at once. Neither the address nor the place it leads to says anything.
 QUICK: Final = "/uit"
 AWAY: Final = "https://www.knmi.nl/"
-CSRF_FIELD: Final = "csrf"
 _NOT_FOUND: Final = later("Deze pagina is er niet.")
 _DEFECT: Final = later("Er ging iets mis in de console. Geef het meldnummer door aan de beheerder.")
 # Besides the policy of scripts, which names the provider.
@@ -98,8 +97,11 @@ class Console:
         self._words = load_words()
         self.sessions = Sessions(setup.clock, setup.fresh)
         self._provider = Provider(setup.registration, setup.clock)
-        pins = Pins()
-        self._desk = Desk(self._provider, self.sessions, setup.line, setup.claims, setup.clock, pins=pins)
+        self._pace = Pace(setup.clock)
+        pins, turns = Pins(), Turns(setup.clock, setup.fresh)
+        self._desk = Desk(
+            self._provider, self.sessions, setup.line, setup.claims, setup.clock, pins=pins, turns=turns
+        )
         self.pages = find_pages()
         self._shown = Shown(
             open_templates(),
@@ -110,6 +112,7 @@ class Console:
             themed=bool(setup.theme),
             log_keys=setup.log_keys,
             pins=pins,
+            turns=turns,
             notices=setup.notices,
             change=self.sessions.change,
             peek=self.sessions.peek,
@@ -142,7 +145,7 @@ class Console:
                     headers[name] = value
             await send(message)
 
-        await self._app(scope, receive, headed)
+        await self._app(scope, cut(receive), headed)
 
     def _routed(self, static: dict[str, tuple[bytes, str]]) -> Starlette:
         async def file(request: Request) -> Response:
@@ -217,36 +220,19 @@ class Console:
         async def answered(request: Request) -> Response:
             session = self._session(request)
             if session is None:
-                if COOKIE in request.cookies or request.method != "GET":
+                if COOKIE in request.cookies or request.method not in READING:
                     raise SessionOver("SESSION_OVER", later("U bent niet meer aangemeld."))
                 return RedirectResponse(f"{BEGIN}?naar={_quoted(request)}", HTTPStatus.SEE_OTHER)
+            self._pace.take(session.whose)
             if session.role not in page.roles:
                 raise RoleRefused(later("Deze pagina hoort niet bij uw rol."), page.roles[0].whose)
-            form = None if request.method == "GET" else await self._form(request, session)
+            form = None if request.method in READING else await read_form(request, session)
             look = Look(request, session, self._spoken(request), self._shown, form)
             if session.role in STAFF and form is None:
                 await look.know_names()
             return await page.show(look)
 
         return answered
-
-    async def _form(self, request: Request, session: Session) -> Any:  # noqa: ANN401 -- FormData
-        """Return what was filled in. Raises Refused for a form that this session did not give."""
-        told = request.headers.get("content-length", "")
-        if not told.isdecimal() or int(told) > FORM_BYTES_MAX:
-            raise Refused(
-                "FORM_LARGE", later("Het formulier is te groot."), HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            )
-        if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            raise Refused("OTHER_SITE", _forged(), HTTPStatus.FORBIDDEN)
-        try:
-            form = await request.form(max_files=1, max_fields=FORM_FIELDS_MAX, max_part_size=FORM_BYTES_MAX)
-        except HTTPException as error:
-            raise Refused("FORM_SHAPE", later("Het formulier is niet te lezen.")) from error
-        word = form.get(CSRF_FIELD)
-        if not isinstance(word, str) or not same(word, session.csrf):
-            raise Refused("FORM_FORGED", _forged(), HTTPStatus.FORBIDDEN)
-        return form
 
     # --- pages that need no role ----------------------------------------------------------------------
 
@@ -260,9 +246,11 @@ class Console:
         return await self._desk.begin(request, self._spoken(request).language)
 
     async def _leave(self, request: Request) -> Response:
+        # Of somebody signed in no word came along either: his browser keeps the cookie back.
+        refuse_other_site(request)
         session = self._session(request)
         if session is not None:
-            await self._form(request, session)
+            await read_form(request, session)
         return await self._desk.leave(request, f"{self._setup.url}/")
 
     async def _quit(self, request: Request) -> Response:
@@ -329,10 +317,6 @@ def find_pages() -> tuple[Page, ...]:
     ]
     found = [page for room in rooms for page in getattr(room, "ROUTES", ())]
     return tuple(sorted(found, key=lambda page: (page.place, page.path)))
-
-
-def _forged() -> str:
-    return later("Dit formulier hoort niet bij uw aanmelding. Open de pagina opnieuw.")
 
 
 def _quoted(request: Request) -> str:

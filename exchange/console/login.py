@@ -16,10 +16,11 @@ from starlette.responses import RedirectResponse
 
 from exchange.console.blinding import is_bsn
 from exchange.console.language import later
+from exchange.console.logins import LOGIN_S_MAX
 from exchange.console.recognition import recognise
 from exchange.console.refusals import LoginRefused
 from exchange.console.roles import RESIDENT, role_of
-from exchange.console.session import COOKIE, LOGIN_COOKIE, LOGIN_S_MAX, Session
+from exchange.console.session import COOKIE, LOGIN_COOKIE, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from exchange.console.line import Line
     from exchange.console.provider import Provider
     from exchange.console.session import Sessions
+    from exchange.console.turns import Turns
 
 BEGIN: Final = "/inloggen"
 BACK: Final = "/terug"
@@ -68,6 +70,7 @@ class Desk:
         clock: Callable[[], float],
         *,
         pins: Pins,
+        turns: Turns,
     ) -> None:
         self._provider = provider
         self._sessions = sessions
@@ -75,10 +78,11 @@ class Desk:
         self._claims = claims
         self._clock = clock
         self._pins = pins
+        self._turns = turns
 
     async def begin(self, request: Request, language: str) -> Response:
         """Send a person to the provider."""
-        number, login = self._sessions.begin(onward(request.query_params.get("naar", "/")))
+        number, login = self._sessions.logins.begin(onward(request.query_params.get("naar", "/")))
         answer = RedirectResponse(await self._provider.begin(login, language), HTTPStatus.SEE_OTHER)
         _set(answer, LOGIN_COOKIE, number, LOGIN_S_MAX)
         return answer
@@ -86,7 +90,7 @@ class Desk:
     async def back(self, request: Request) -> Response:
         """Let in who comes back from the provider. Raises LoginRefused."""
         told = request.query_params
-        login = self._sessions.end_login(request.cookies.get(LOGIN_COOKIE, ""), told.get("state", ""))
+        login = self._sessions.logins.end(request.cookies.get(LOGIN_COOKIE, ""), told.get("state", ""))
         if login is None:
             raise LoginRefused(
                 "STATE_UNKNOWN", later("Deze aanmelding is al gebruikt, te oud, of van een ander venster.")
@@ -109,7 +113,9 @@ class Desk:
             # Whoever wants to go is let go, also while the provider is away.
             where = home
         answer = RedirectResponse(where, HTTPStatus.SEE_OTHER)
-        _drop(answer, COOKIE)
+        # Another site's form comes without the cookie, and takes none away.
+        if COOKIE in request.cookies:
+            _drop(answer, COOKIE)
         return answer
 
     async def _session(self, claims: Mapping[str, Any]) -> Session:
@@ -118,12 +124,14 @@ class Desk:
         if role is not RESIDENT and not (isinstance(subject, str) and _is_professional(subject)):
             raise LoginRefused("SUBJECT", later("De aanmelddienst gaf geen bruikbaar kenmerk door."))
         amr = claims.get("amr")
-        shown = {*(amr if isinstance(amr, list) else ()), claims.get("acr")}
+        told = (*(amr if isinstance(amr, list) else ()), claims.get("acr"))
+        # A provider may write anything there; what is no word is none of ours.
+        shown = {one for one in told if isinstance(one, str)}
         session = Session(
             role=role,
             professional=ANY_RESIDENT if role is RESIDENT else subject,
             name=_name(claims),
-            two_factor=bool(self._claims.two_factor & {one for one in shown if isinstance(one, str)}),
+            two_factor=bool(self._claims.two_factor & shown),
             auth_time=claims["auth_time"],
             csrf=self._sessions.word(),
             began=self._clock(),
@@ -131,6 +139,7 @@ class Desk:
         if role is not RESIDENT:
             return session
         bsn, number = claims.get(self._claims.bsn), self._sessions.fresh_id()
+        self._turns.take(role.name, str(bsn))
         resident = await recognise(bsn, session, self._line, self._pins, number)
         return replace(session, resident=resident, himself=resident, person=_person(subject))
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from exchange.console.line import Line
     from exchange.console.roles import Role
     from exchange.console.session import Session
+    from exchange.console.turns import Turns
 
 _Answer = TypeVar("_Answer", bound=Message)
 HTML: Final = "text/html; charset=utf-8"
@@ -61,6 +62,7 @@ class Shown:
     line: Line
     clock: Callable[[], float]
     fresh: Callable[[int], bytes]
+    turns: Turns  # how often somebody may look residents up
     themed: bool = False
     # Keys of the logs, as far as this console was told: `name+id+key`, each.
     log_keys: Callable[[], tuple[str, ...]] = tuple
@@ -109,6 +111,7 @@ class Look:
 
     async def recognise(self, bsn: str) -> bytes:
         """Return the organisation's pseudonym of a resident, 32 bytes. Raises Refused."""
+        self.shown.turns.take(self.session.role.name, self.session.professional)
         return await recognise(bsn, self.session, self.shown.line, self.shown.pins, self.fresh_id())
 
     def page(self, template: str, status: HTTPStatus = HTTPStatus.OK, **told: Any) -> Response:  # noqa: ANN401 -- whatever a template shows

@@ -30,7 +30,7 @@ from exchange.errors import SettingsInvalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exchange.console.session import Login
+    from exchange.console.logins import Login
 
 ALGORITHMS: Final = ("ES256", "ES384", "RS256", "PS256", "EdDSA")
 SCOPE: Final = "openid profile"
@@ -96,6 +96,8 @@ class Provider:
             raise LoginRefused("PROVIDER_REFUSED", later("De aanmelddienst heeft u niet aangemeld."))
         async with self._http() as http:
             metadata = await self._told(http)
+            if metadata.get("authorization_response_iss_parameter_supported") is True and "iss" not in answer:
+                raise LoginRefused("OTHER_ISSUER", _NOT_RIGHT)
             try:
                 told = await http.fetch_token(
                     metadata["token_endpoint"],

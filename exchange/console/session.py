@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from exchange.console.logins import Logins
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,9 +27,9 @@ COOKIE: Final = "__Host-console"
 LOGIN_COOKIE: Final = "__Host-login"
 IDLE_S_MAX: Final = 15 * 60
 LIFE_S_MAX: Final = 8 * 60 * 60
-LOGIN_S_MAX: Final = 10 * 60
 SESSIONS_MAX: Final = 10_000
-LOGINS_MAX: Final = 1_000
+# Whoever signs in a thousand times pushes out himself and nobody else.
+SESSIONS_OF_ONE_MAX: Final = 20
 ID_BYTES: Final = 32
 UUID_BYTES: Final = 16
 
@@ -61,16 +63,12 @@ class Session:
     acting: str = field(default="", repr=False)
     tries: int = 0  # how often he named somebody he may not act for
 
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A login that has begun: what must come back with it, and where the person wanted to go."""
-
-    nonce: str = field(repr=False)
-    verifier: str = field(repr=False)
-    state: str = field(repr=False)
-    onward: str
-    began: float
+    @property
+    def whose(self) -> tuple[str, str, bytes | None]:
+        """Return what all sessions of one person in one role have in common; for whom he acts is not of it."""
+        if self.himself is not None:
+            return "", "", self.himself
+        return self.role.name, self.professional, self.resident
 
 
 class Sessions:
@@ -80,7 +78,7 @@ class Sessions:
         self._clock = clock
         self._fresh = fresh
         self._sessions: OrderedDict[bytes, tuple[Session, float]] = OrderedDict()
-        self._logins: OrderedDict[bytes, Login] = OrderedDict()
+        self.logins = Logins(clock, fresh)
 
     def word(self) -> str:
         """Return 256 random bits, as they stand in a cookie or a form."""
@@ -90,55 +88,36 @@ class Sessions:
         """Return a new request id."""
         return str(uuid.UUID(bytes=self._fresh(UUID_BYTES), version=4))
 
-    # --- logins ---------------------------------------------------------------------------------------
-
-    def begin(self, onward: str) -> tuple[str, Login]:
-        """Return the number of a login that begins, for this browser alone, and the login."""
-        login = Login(self.word(), self.word() + self.word(), self.word(), onward, self._clock())
-        number = self.word()
-        self._logins[_key(number)] = login
-        # Whoever begins thousands and ends none pushes out the oldest of them.
-        if len(self._logins) > LOGINS_MAX:
-            self._logins.popitem(last=False)
-        return number, login
-
-    def end_login(self, number: str, state: str) -> Login | None:
-        """Return the login a browser comes back from, once; None for another browser's, or a late one."""
-        login = self._logins.pop(_key(number), None)
-        if login is None or not hmac.compare_digest(login.state.encode(), state.encode()):
-            return None
-        return login if 0 <= self._clock() - login.began <= LOGIN_S_MAX else None
-
     # --- sessions -------------------------------------------------------------------------------------
 
     def open(self, session: Session) -> str:
         """Return the number of a new session."""
         number = self.word()
+        self._forget()
+        # In the order of last use.
+        same_person = [key for key, (one, _) in self._sessions.items() if one.whose == session.whose]
+        if len(same_person) >= SESSIONS_OF_ONE_MAX:
+            del self._sessions[same_person[0]]
         self._sessions[_key(number)] = session, self._clock()
         if len(self._sessions) > SESSIONS_MAX:
-            # In the order of last use: whoever looked longest ago signs in again.
+            # Whoever looked longest ago signs in again.
             self._sessions.popitem(last=False)
         return number
 
     def find(self, number: str) -> Session | None:
         """Return a session that goes on, and count this as a use of it."""
-        key = _key(number)
-        session, used = self._sessions.get(key, (None, 0.0))
+        session, key = self.peek(number), _key(number)
         if session is None:
+            self._sessions.pop(key, None)
             return None
-        now = self._clock()
-        # A clock set back ends it too.
-        if not (0 <= now - used < IDLE_S_MAX and now - session.began < LIFE_S_MAX):
-            del self._sessions[key]
-            return None
-        self._sessions[key] = session, now
+        self._sessions[key] = session, self._clock()
         self._sessions.move_to_end(key)
         return session
 
     def peek(self, number: str) -> Session | None:
-        """Return a session without counting this as a use of it; it may be about to end."""
-        session, _ = self._sessions.get(_key(number), (None, 0.0))
-        return session
+        """Return a session that goes on, without counting this as a use of it."""
+        session, used = self._sessions.get(_key(number), (None, 0.0))
+        return session if session is not None and self._goes_on(session, used) else None
 
     def change(self, number: str, session: Session) -> None:
         """Keep a session that goes on as it is now; one that has ended stays ended."""
@@ -149,6 +128,16 @@ class Sessions:
     def close(self, number: str) -> None:
         """End a session; one that has ended stays so."""
         self._sessions.pop(_key(number), None)
+
+    def _goes_on(self, session: Session, used: float) -> bool:
+        """Tell whether a session has time left. A clock set back ends it too."""
+        now = self._clock()
+        return 0 <= now - used < IDLE_S_MAX and now - session.began < LIFE_S_MAX
+
+    def _forget(self) -> None:
+        """Keep nothing of who left without signing out: the one used longest ago is the first."""
+        while self._sessions and not self._goes_on(*next(iter(self._sessions.values()))):
+            self._sessions.popitem(last=False)
 
 
 def same(told: str, kept: str) -> bool:

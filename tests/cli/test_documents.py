@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ def test_a_residents_answer_becomes_a_paper_once(exchange: Shell, file: Path) ->
     assert (again.code, again.out) == (2, "")
     assert "is there already" in again.err
     assert Path("paper.pdf").read_bytes() == made
+    assert stat.S_IMODE(Path("paper.pdf").stat().st_mode) == 0o600
 
 
 def test_who_looked_and_the_receipts_are_files_of_their_own(exchange: Shell, file: Path) -> None:

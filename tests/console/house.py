@@ -128,6 +128,9 @@ class Visitor:
     def get(self, path: str, **headers: str) -> httpx2.Response:
         return self._ask("GET", path, headers)
 
+    def head(self, path: str) -> httpx2.Response:
+        return self._ask("HEAD", path, {})
+
     def post(
         self, path: str, form: Mapping[str, str | list[str]], headers: Mapping[str, str] | None = None
     ) -> httpx2.Response:

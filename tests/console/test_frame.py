@@ -9,7 +9,8 @@ import pytest
 
 from adapters.sdk import errors
 from adapters.sdk.tokens import Person
-from exchange.console.app import FORM_BYTES_MAX, QUERY_CHARS_MAX, find_pages
+from exchange.console.app import QUERY_CHARS_MAX, find_pages
+from exchange.console.forms import FORM_BYTES_MAX
 from exchange.console.session import COOKIE
 from tests.console.house import APPROVER, AUTHOR, INSIGHT, OFFICER, RESIDENT, House, Visitor
 from tests.server.town import CARE, DELIVER

@@ -11,7 +11,8 @@ import jwt as plain_jwt
 import pytest
 
 from adapters.simulators.identity_provider.whole import IdentityProvider
-from exchange.console.session import COOKIE, IDLE_S_MAX, LIFE_S_MAX, LOGIN_S_MAX
+from exchange.console.logins import LOGIN_S_MAX
+from exchange.console.session import COOKIE, IDLE_S_MAX, LIFE_S_MAX
 from tests.console.house import AUTHOR, OFFICER, RESIDENT, SECRET, House
 
 if TYPE_CHECKING:
@@ -163,6 +164,9 @@ def test_a_session_ends_by_itself(later: House) -> None:
     assert one.get("/grootboek").status_code == 200
     town.skew = timedelta(seconds=IDLE_S_MAX)
     assert one.get("/grootboek").status_code == 200
+    # Of who was here, a page that anybody gets says nothing either.
+    assert "Anna Visser" in one.get("/nergens").text
+    assert "Anna Visser" not in other.get("/nergens").text
     assert other.get("/grootboek").status_code == 401
     # Who looks all day is out after eight hours all the same.
     for _ in range(LIFE_S_MAX // (IDLE_S_MAX - 60)):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.console.pages.policy import papers, preview
+from exchange.console import pdfs
+from exchange.console.pages.policy import preview
 from exchange.console.pages.policy.exports import months_until
 from exchange.console.pages.policy.faults import WORDS
 from exchange.console.refusals import Refused
@@ -329,21 +330,23 @@ def test_who_has_to_erase_waits_on_the_day_until_it_answers(house: House, visito
 
 
 def test_a_pdf_that_cannot_be_made_now_says_so(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = [papers._places.acquire(blocking=False) for _ in range(papers.PDFS_AT_ONCE)]
+    taken = [object() for _ in range(pdfs.PDFS_AT_ONCE)]
+    for whose in taken:
+        pdfs.STAFF.take(whose)
     try:
         answer = visitor.get("/register/verwerkingen/pdf")
     finally:
-        for _ in filter(None, taken):
-            papers._places.release()
+        for whose in taken:
+            pdfs.STAFF.give_back(whose)
     assert answer.status_code == 503
     assert "Er worden al documenten gemaakt." in answer.text
 
     def not_set(_: object) -> bytes:
         raise DocumentNotSet("this document could not be set as a PDF")
 
-    monkeypatch.setattr(papers, "pdf_of", not_set)
+    monkeypatch.setattr(pdfs, "pdf_of", not_set)
     # More often than there are places: each gives its place back.
-    for _ in range(papers.PDFS_AT_ONCE + 1):
+    for _ in range(pdfs.PDFS_AT_ONCE + 1):
         answer = visitor.get("/register/verwerkingen/pdf")
         assert answer.status_code == 501
         assert "Hier kan geen PDF worden gemaakt." in answer.text

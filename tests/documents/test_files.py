@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.sdk.access import labelled
+from exchange.cli import decisions
 from exchange.documents.activities import COLUMNS as RECORD_COLUMNS
 from exchange.documents.activities import Activity, ProcessingRecord, read_record, record_csv
 from exchange.documents.disclosures import (
@@ -66,8 +67,21 @@ def cells(made: bytes) -> list[dict[str, str]]:
 def test_a_cell_that_a_spreadsheet_would_run_is_text(cell: str) -> None:
     made = csv_of(["words"], [[cell]])
     (read,) = cells(made)
-    assert read["words"] == f"'{cell}"
+    assert read["words"].startswith("'")
     assert unguarded(read["words"]) == cell
+
+
+@pytest.mark.parametrize("sign", "=+-@\uff1d")
+@pytest.mark.parametrize("end", [";", "; ", "\t", "\r\n", ";\u00a0 "])
+def test_nothing_is_run_where_cells_end_at_a_semicolon(sign: str, end: str) -> None:
+    cell = f"Wmo 2.3.2{end}{sign}HYPERLINK(1)"
+    made = csv_of(["words", "more"], [[cell, "1"], ["a; b - c; d", "'; '="]])
+    # As a spreadsheet reads it that speaks Dutch: quotes within a cell are signs as any.
+    as_dutch = [one for line in made.decode().splitlines() for one in line.replace("\t", ";").split(";")]
+    assert not [one for one in as_dutch if one.strip(" \u00a0").startswith(sign)]
+    read = [{name: unguarded(told) for name, told in row.items()} for row in cells(made)]
+    assert read == [{"words": cell, "more": "1"}, {"words": "a; b - c; d", "more": "'; '="}]
+    assert b"a; b - c; d" in made
 
 
 @given(st.text())
@@ -266,3 +280,12 @@ def test_moments_are_told_in_the_time_of_the_netherlands_and_other_words_as_they
         assert dutch.told(plain) == plain
     assert dutch.value("GOAL_STATE_UNSPECIFIED") == ""
     assert dutch.value("GOAL_STATE_NEWER") == "Newer"
+
+
+def test_the_command_line_guards_its_cells_too(capsys: pytest.CaptureFixture[str]) -> None:
+    row = dict.fromkeys(decisions._NAMES, "a") | {"professional": " =1;@2", "task": "[red]x[/red]"}
+    decisions._show([row], decisions.Output.CSV)
+    (read,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert read["professional"] == "' =1;'@2"
+    decisions._show([row], decisions.Output.TABLE)
+    assert "[red]" in capsys.readouterr().out

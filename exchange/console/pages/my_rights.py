@@ -7,7 +7,6 @@ Source: GDPR 12(3), 15-18, 20, 21, 77; Wmo 2015 5.3.5; Jeugdwet 7.3.9.
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.console.files import file_of, refuse_where_watched
 from exchange.console.language import later
 from exchange.console.page import Page
+from exchange.console.pdfs import RESIDENTS
 from exchange.console.refusals import Refused
 from exchange.console.resident.asking import (
     ACCESS,
@@ -36,7 +36,6 @@ from exchange.console.resident.ways import ERASED, RIGHTS, WAYS
 from exchange.console.roles import IN_PERSON
 from exchange.documents.access import access_document
 from exchange.documents.gathered import read_gathered
-from exchange.documents.typeset import pdf_of
 from exchange.documents.words import words_of
 from exchange.v1 import resident_rights_service_pb2 as pb
 from exchange.v1.common_pb2 import Purpose
@@ -57,6 +56,7 @@ PARTS: Final = ("reports", "conversations", "situations", "goals", "supports", "
 OPEN: Final = ("REQUEST_STATUS_RECEIVED", "REQUEST_STATUS_EXTENDED", "REQUEST_STATUS_GRANTED")
 RESTRICTION: Final = "RESTRICTION"
 KEY_CHARS: Final = 16
+_NO_PDF: Final = later("Een bestand om te lezen (PDF) kan hier niet worden gemaakt. Kies het andere bestand.")
 AROUND: Final = [
     *("processings.purpose", "recipients.organisation", "recipients.task"),
     *("limits.limit_id", "limits.state", "limits.limited_purpose", "limits.recipient"),
@@ -188,8 +188,7 @@ async def save_pdf(look: Look) -> Response:
     refuse_where_watched(look)
     gathered = read_gathered(await gather(look, await own_case(look)))
     document = access_document(gathered, look.words.language)
-    # It is set by a process of its own; the loop goes on meanwhile.
-    return file_of(await asyncio.to_thread(pdf_of, document), "pdf")
+    return file_of(await RESIDENTS.set(lambda: document, look.session.resident, _NO_PDF), "pdf")
 
 
 async def save_copy(look: Look) -> Response:

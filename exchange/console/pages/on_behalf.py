@@ -93,6 +93,7 @@ async def name(look: Look) -> Response:
     # Under his own mark: whoever tries numbers is found by it.
     asking = replace(session, professional=session.person, resident=None)
     shown = look.shown
+    shown.turns.take(session.role.name, session.person)
     pseudonym = await recognise(bsn, asking, shown.line, shown.pins, look.fresh_id())
     if pseudonym == session.himself:
         return _page(look, {"bsn": _YOURSELF}, said)

@@ -10,10 +10,9 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
 from exchange.errors import SettingsInvalid
 from exchange.server.authzen.endpoints import SHOWN_CERTIFICATE
+from exchange.server.web.bounded import BoundedProtocol
 from exchange.server.web.door import WebDoor, load_key
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from exchange.server.web.door import App
 
 
-class CertifiedProtocol(H11Protocol):
+class CertifiedProtocol(BoundedProtocol):
     """HTTP/1.1 whose requests know the certificate of their connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn narrows it

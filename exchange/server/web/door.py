@@ -1,7 +1,7 @@
 """A door over HTTP: one port, bounded connections and headers, closed within a grace.
 
 Promises: answers name no server and no date; no proxy header is believed; an application's error never gets
-into a log by way of the library.
+into a log by way of the library; whoever is slow keeps no place that another needs.
 Source: ASGI, uvicorn.
 """
 
@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exchange.errors import SettingsInvalid
+from exchange.server.web.bounded import BoundedProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -45,7 +45,7 @@ class _Server(uvicorn.Server):
 class WebDoor:
     """Owned by one event loop: `start` once, `stop` once. Without `tls` it speaks in the clear."""
 
-    protocol: type[H11Protocol] = H11Protocol
+    protocol: type[BoundedProtocol] = BoundedProtocol
     named = "port"  # in an error
 
     def __init__(self, app: App, address: str, tls: Callable[[], ssl.SSLContext] | None) -> None:

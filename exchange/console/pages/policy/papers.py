@@ -6,30 +6,24 @@ Source: ISO 14289-1 (PDF/UA-1); RFC 4180; RFC 6266.
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from starlette.responses import Response
 
 from exchange.console.language import later
+from exchange.console.pdfs import STAFF
 from exchange.console.refusals import Refused
-from exchange.documents.typeset import pdf_of
-from exchange.errors import DocumentNotSet, SettingsInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exchange.documents.blocks import Document
 
-# Each is a process of its own that may take seconds of a processor.
-PDFS_AT_ONCE: Final = 2
 PDF, CSV, JSON = "pdf", "csv", "json"
 FORMS: Final = (PDF, CSV, JSON)
 _KINDS: Final = {PDF: "application/pdf", CSV: "text/csv; charset=utf-8", JSON: "application/json"}
-_places = threading.BoundedSemaphore(PDFS_AT_ONCE)
+_NO_PDF: Final = later("Hier kan geen PDF worden gemaakt. Kies csv of json.")
 
 
 class Paper(NamedTuple):
@@ -51,33 +45,11 @@ def form_of(told: str) -> str:
 async def saved(paper: Paper, form: str) -> Response:
     """Return the file. Raises Refused where it cannot be made now."""
     if form == PDF:
-        made = await _pdf(paper)
+        # Whoever of the staff asks: they have places together.
+        made = await STAFF.set(paper.document, object(), _NO_PDF)
     elif form == CSV:
         made = paper.csv()
     else:
         made = msgspec.json.format(msgspec.json.encode(paper.found), indent=1) + b"\n"
     disposition = f'attachment; filename="{paper.name}.{form}"'
     return Response(made, headers={"Content-Type": _KINDS[form], "Content-Disposition": disposition})
-
-
-async def _pdf(paper: Paper) -> bytes:
-    if not _places.acquire(blocking=False):
-        raise Refused(
-            "PDFS_BUSY",
-            later("Er worden al documenten gemaakt. Probeer het zo opnieuw."),
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        )
-    try:
-        return await asyncio.to_thread(_set, paper)
-    except (SettingsInvalid, DocumentNotSet):
-        raise Refused(
-            "NO_PDF", later("Hier kan geen PDF worden gemaakt. Kies csv of json."), HTTPStatus.NOT_IMPLEMENTED
-        ) from None
-
-
-def _set(paper: Paper) -> bytes:
-    """Set it, and give the place back; here, because a browser that goes away ends no thread."""
-    try:
-        return pdf_of(paper.document())
-    finally:
-        _places.release()
