@@ -329,6 +329,7 @@ class AuditCalls(Calls[_Mode]):
     replay_decisions = Rpc(audit.ReplayDecisionsRequest, audit.ReplayDecisionsResponse)
     preview_register = Rpc(audit.PreviewRegisterRequest, audit.PreviewRegisterResponse)
     summarise_month = Rpc(audit.SummariseMonthRequest, audit.SummariseMonthResponse)
+    list_deliveries = Rpc(audit.ListDeliveriesRequest, audit.ListDeliveriesResponse)
     list_obligations = Rpc(audit.ListObligationsRequest, audit.ListObligationsResponse)
     execute_obligation = Rpc(audit.ExecuteObligationRequest, audit.ExecuteObligationResponse)
 
@@ -369,6 +370,7 @@ class RightsCalls(Calls[_Mode]):
     approve_erasure = Rpc(rights.ApproveErasureRequest, rights.ApproveErasureResponse)
     refuse_erasure = Rpc(rights.RefuseErasureRequest, rights.RefuseErasureResponse)
     get_erasure_certificate = Rpc(rights.GetErasureCertificateRequest, rights.GetErasureCertificateResponse)
+    list_erasures = Rpc(rights.ListErasuresRequest, rights.ListErasuresResponse)
     list_purge_requests = Rpc(rights.ListPurgeRequestsRequest, rights.ListPurgeRequestsResponse)
     confirm_purge = Rpc(rights.ConfirmPurgeRequest, rights.ConfirmPurgeResponse)
 
@@ -392,6 +394,11 @@ class LedgerCalls(Calls[_Mode]):
     get_checkpoint = Rpc(ledger.GetCheckpointRequest, ledger.GetCheckpointResponse)
     get_receipt = Rpc(ledger.GetReceiptRequest, ledger.GetReceiptResponse)
     get_consistency_proof = Rpc(ledger.GetConsistencyProofRequest, ledger.GetConsistencyProofResponse)
+    list_checkpoints = Rpc(ledger.ListCheckpointsRequest, ledger.ListCheckpointsResponse)
 
 
 SUBSCRIBE: Final = Rpc(subscription.SubscribeRequest, subscription.SubscribeResponse)
+EXPORT_LOG: Final = Rpc(audit.ExportLogRequest, audit.ExportLogResponse)
+EXPORT_PACK: Final = Rpc(audit.ExportPackRequest, audit.ExportPackResponse)
+# Each of these has many answers.
+STREAMS: Final[tuple[Rpc[Any, Any], ...]] = (SUBSCRIBE, EXPORT_LOG, EXPORT_PACK)

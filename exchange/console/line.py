@@ -7,6 +7,7 @@ Source: RFC 7519 (JWT), RFC 8037 (EdDSA), RFC 8705 section 3.1 (cnf x5t#S256), R
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
@@ -25,7 +26,7 @@ from exchange.console.language import later
 from exchange.console.refusals import AnswerRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -118,6 +119,30 @@ class Line:
         if signature is not None:
             _require_own(told, signature)
         return told
+
+    async def stream(
+        self, request: Message, answer: type[_Answer], session: Session
+    ) -> AsyncGenerator[_Answer, None]:
+        """Ask for many answers as who is signed in, each within the time of a call. Raises AnswerRefused.
+
+        That it ends without an error says that it was whole.
+        """
+        rpc = _rpc_of(request, answer)
+        call: Any = self._opened().unary_stream(rpc.path, response_deserializer=answer.FromString)
+        answers = call(request.SerializeToString(), metadata=self._metadata(session, None))
+        try:
+            while True:
+                async with asyncio.timeout(CALL_S_MAX):
+                    told = await answers.read()
+                if told is grpc.aio.EOF:
+                    return
+                yield told
+        except grpc.aio.AioRpcError as error:
+            raise refused_by(error) from None
+        except TimeoutError:
+            raise AnswerRefused("AWAY", _AWAY, HTTPStatus.SERVICE_UNAVAILABLE, retry=True) from None
+        finally:
+            answers.cancel()
 
     async def close(self) -> None:
         """Close the connection."""

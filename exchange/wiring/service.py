@@ -39,6 +39,7 @@ from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.key_events import tell_keys
 from exchange.wiring.nodes import Node, opening
+from exchange.wiring.packs import LedgerPacks
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.places import held_keys
 from exchange.wiring.published import vkeys_of
@@ -275,6 +276,7 @@ def parts_of(core: Core, publisher: Publisher, pipeline: Pipeline, following: Fo
         identity=core.identity,
         links=core.residents,
         ledger=publisher,
+        packs=LedgerPacks(core.settings, core.ledger),
         register=core.registers,
         obligations=core.obligations,
         decisions=core.decisions,
