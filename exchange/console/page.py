@@ -20,7 +20,7 @@ from exchange.console.recognition import recognise
 from exchange.console.session import COOKIE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from jinja2 import Environment
     from starlette.datastructures import FormData
@@ -99,6 +99,10 @@ class Look:
     async def ask(self, request: Message, answer: type[_Answer]) -> _Answer:
         """Ask the exchange as who looks. Raises AnswerRefused, which becomes a page."""
         return await self.shown.line.ask(request, answer, self.session)
+
+    def stream(self, request: Message, answer: type[_Answer]) -> AsyncGenerator[_Answer, None]:
+        """Ask for many answers as who looks. Reading raises AnswerRefused."""
+        return self.shown.line.stream(request, answer, self.session)
 
     async def recognise(self, bsn: str) -> bytes:
         """Return the organisation's pseudonym of a resident, 32 bytes. Raises Refused."""

@@ -110,7 +110,15 @@ class ConsoleDoor:
         self._line = line_of(settings, target, self._clock)
         port = await self._door.start(settings.console_port)
         url = settings.console_url or f"https://localhost:{port}"
-        self._app = console_of(settings, url, self._line, log=self._log, clock=self._clock, fresh=os.urandom)
+        self._app = console_of(
+            settings,
+            url,
+            self._line,
+            log=self._log,
+            clock=self._clock,
+            fresh=os.urandom,
+            log_keys=self._log_keys,
+        )
         return url
 
     def renew(self, material: Material) -> None:

@@ -29,7 +29,7 @@ def moment_of(text: str) -> datetime:
 
 
 def at_of(line: Line) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=line["start_time"])
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=line["startTime"])
 
 
 def head(core: Core) -> int:

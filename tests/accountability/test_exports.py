@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from adapters.sdk.tokens import Person
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.note import parse_note
 from exchange.ledger.verify import verify_pack
+from exchange.server.accountability.reading import of_extension
 from exchange.server.authzen.records import DecisionLog
 from exchange.server.contract.names import set_time
 from exchange.v1 import audit_service_pb2 as pb
@@ -86,9 +88,10 @@ def test_each_form_gives_the_very_lines_of_the_store_in_their_order(town: Town, 
     client, core = officer(town), town.core
     before = logs.head(core)
     ldv, decision = export(client, LDV)
-    assert ldv == logs.ldv(core)[: len(ldv)]
+    own = logs.ldv(core)[: len(ldv)]
+    assert ldv == [of_extension(line) for line in own]
     assert [line["attributes"]["exchange.position"] for line in ldv][-1] <= before
-    for line in ldv:
+    for line in own:
         valid(line)
     actions, _ = export(client, VERWERKINGEN)
     assert actions == logs.verwerkingen(core)[: len(actions)]
@@ -103,9 +106,22 @@ def test_each_form_gives_the_very_lines_of_the_store_in_their_order(town: Town, 
     for record in records:
         check(record)
     # The whole of each is one decision, taken along and not merely read.
-    (own,) = [record for record in records if record["id"] == decision]
-    assert own["request"]["action"]["name"] == "EXPORT"
-    assert own["request"]["context"]["purpose"] == "audit"
+    (taken,) = [record for record in records if record["id"] == decision]
+    assert taken["request"]["action"]["name"] == "EXPORT"
+    assert taken["request"]["context"]["purpose"] == "audit"
+
+
+@pytest.mark.usefixtures("told")
+def test_the_log_of_processing_has_the_shape_of_an_answer_of_its_standard(
+    town: Town, standards_dir: Path
+) -> None:
+    found, _ = export(officer(town), LDV)
+    # As published it lacks a comma; its references lead to the schemas beside it.
+    text = (standards_dir / "ldv/lezen-openapi.json").read_text("utf-8")
+    told = json.loads(re.sub(r'"_comment": "[^"]*"\s*', "", text))["components"]["schemas"]
+    told["Attributes"] = json.loads((standards_dir / "ldv/attributes.schema.json").read_text("utf-8"))
+    whole = {"$ref": "#/components/schemas/ListProcessingActivities", "components": {"schemas": told}}
+    fastjsonschema.compile(whole, formats={"int64": r"[\s\S]*"})({"processingActivities": found})
 
 
 @pytest.mark.usefixtures("told")
@@ -155,7 +171,8 @@ def test_another_organisations_officer_takes_his_own_log_and_no_more(town: Town)
     mine, _ = export(client, LDV)
     assert mine
     assert {one["attributes"]["dpl.core.foreign_operation.processor"] for one in mine} == {f"urn:oin:{OTHER}"}
-    assert mine == logs.ldv(town.core, organisation=OTHER)[: len(mine)]
+    lines = logs.ldv(town.core, organisation=OTHER)[: len(mine)]
+    assert mine == [of_extension(line) for line in lines]
     records, _ = export(client, ADL)
     assert {one["request"]["subject"]["properties"]["organisation"] for one in records} == {OTHER}
     for form in (VERWERKINGEN, NEN7513):

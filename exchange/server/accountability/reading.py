@@ -108,7 +108,7 @@ def find_lines(
                     "there are more lines than one answer holds",
                     {"startTime": f"must leave at most {LINES_MAX} lines: ask a shorter time"},
                 )
-            found.append(_of_extension(line))
+            found.append(of_extension(line))
     return found
 
 
@@ -124,6 +124,7 @@ def _refuse_too_early(trail: Trail, query: Query, since: int) -> None:
             )
 
 
-def _of_extension(line: Line) -> Line:
+def of_extension(line: Line) -> Line:
+    """Return a line as the extension for reading writes it."""
     told = {name: line[own] for own, name in _NAMES.items() if own in line}
     return {"traceId": str(UUID(line["trace_id"]))} | told

@@ -20,6 +20,7 @@ from exchange.server.accountability.ldv import ldv_line
 from exchange.server.accountability.moments import SLACK, position_before
 from exchange.server.accountability.nen7513 import concerns_care, nen7513_line
 from exchange.server.accountability.processings import Trail
+from exchange.server.accountability.reading import of_extension
 from exchange.server.accountability.verwerkingen import verwerkingsactie
 from exchange.server.authzen.records import DecisionLog
 from exchange.server.contract.decisions import DecisionReader
@@ -105,7 +106,8 @@ class Teller:
 
     def _line(self, one: Processing, told: Told, decisions: DecisionReader) -> Line | None:
         if told.form is LogForm.LDV:
-            return ldv_line(one, self.log_pseudonym, told.organisation)
+            line = ldv_line(one, self.log_pseudonym, told.organisation)
+            return None if line is None else of_extension(line)
         contents = contents_of(one, decisions, self.codec)
         if told.form is LogForm.VERWERKINGEN:
             return verwerkingsactie(one, contents, self.log_pseudonym, told.operator)
