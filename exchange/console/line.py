@@ -38,6 +38,7 @@ DETAILS_KEY: Final = "grpc-status-details-bin"
 AUDIENCE: Final = "exchange.v1"
 TOKEN_S: Final = 300
 CALL_S_MAX: Final = 10.0
+LEAVE_S_MAX: Final = 600.0  # a download may be under way
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 HANDSHAKE_MS: Final = 10_000
 _REQUEST_TAG: Final = "exchange.v1 request"
@@ -98,6 +99,7 @@ class Line:
         self._credentials = credentials
         self._clock = clock
         self._channel: grpc.aio.Channel | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
 
     @property
     def organisation(self) -> Credentials:
@@ -144,8 +146,20 @@ class Line:
         finally:
             answers.cancel()
 
+    def renew(self, credentials: Credentials) -> None:
+        """Come by other credentials from the next call on; calls that are under way end as they began."""
+        former, self._channel = self._channel, None
+        self._credentials = credentials
+        if former is not None:
+            leaving = asyncio.get_running_loop().create_task(former.close(LEAVE_S_MAX))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and those that are being left."""
+        for leaving in tuple(self._leaving):
+            leaving.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         if self._channel is not None:
             await self._channel.close()
 

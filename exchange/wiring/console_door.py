@@ -125,6 +125,17 @@ class ConsoleDoor:
         """Show another certificate from the next connection on. Raises SettingsInvalid."""
         self._door.renew(material)
 
+    def look(self) -> bool:
+        """Take up the credentials that lie there; tell whether they are others. Raises SettingsInvalid."""
+        if self._line is None:
+            return False
+        from exchange.wiring.console import renewed_credentials  # noqa: PLC0415 -- as at the start
+
+        found = renewed_credentials(self._settings, self._line.organisation)
+        if found is not None:
+            self._line.renew(found)
+        return found is not None
+
     async def stop(self, grace_s: float) -> None:
         """Close it, and its line."""
         await self._door.stop(grace_s)

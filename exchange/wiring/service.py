@@ -142,7 +142,8 @@ async def run_core(
     ringing.start()
     collecting: asyncio.Task[None] | None = None
     web = WebDoors.of(core, material, log)
-    renewing = Renewing(door_files(settings), material, (server.renew, web.renew), log, core.clock)
+    doors = (server.renew, web.renew)
+    renewing = Renewing(door_files(settings), material, doors, log, core.clock, beside=(web.console.look,))
     try:
         port = await server.start()
         if node is not None:

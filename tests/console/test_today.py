@@ -171,7 +171,7 @@ def test_a_review_that_is_not_right_says_what_is_wrong(
 def light_of(text: str, name: str) -> str:
     """Return what stands beside a connection."""
     row = text[text.index(f'<th scope="row">{name}</th>') :]
-    return re.findall(r'<span class="mark \w+">([^<]+)</span>', row)[0]
+    return str(re.findall(r'<span class="mark \w+">([^<]+)</span>', row)[0])
 
 
 def form_of(text: str, decision: str, duty: str) -> dict[str, str]:
