@@ -100,7 +100,7 @@ def _take_back(file: Path | None) -> None:
 
 
 def _files(settings: Settings) -> tuple[Path, Path, Path]:
-    """Return where its certificate and key lie; nobody shows a certificate to it: its own stands for theirs."""
+    """Return where certificate and key lie; nobody shows one to it: its own stands for those of others."""
     assert settings.server_certificate is not None, "looked at before"
     assert settings.server_key is not None, "looked at before"
     return settings.server_certificate, settings.server_key, settings.server_certificate

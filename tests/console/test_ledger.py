@@ -73,9 +73,8 @@ def test_the_states_come_by_key_the_newest_first(house: House) -> None:
     # Nobody asked: the proof since the state before stands there already.
     assert f"Bewijs van {sizes[1]} bladen naar nu" in page
     older = visitor.get(f"/grootboek?onder={sizes[1]}").text
-    assert [int(one) for one in re.findall(r'data-head="Bladen">([0-9]+)<', older)] == [
-        one for one in sizes if one < sizes[1]
-    ][:20]
+    below = [int(one) for one in re.findall(r'data-head="Bladen">([0-9]+)<', older)]
+    assert below[: len(sizes) - 2] == sizes[2:]
     assert "Naar de nieuwste" in older
     for none in ("x", "-1", "9999999999999999"):
         assert visitor.get(f"/grootboek?onder={none}").status_code == 400

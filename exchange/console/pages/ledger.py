@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NUMBER_CHARS_MAX: Final = 15
 ENTRY_CHARS_MAX: Final = 4_096
 READERS: Final = (OFFICER, AUTHOR, APPROVER)
-PAGE_ROWS: Final = 20
+PAGE_ROWS: Final = 10
 PACK: Final = "audit-pack.zip"
 # A witness is asked each second; who is silent so long is away.
 LATE: Final = timedelta(minutes=10)
