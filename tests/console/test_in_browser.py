@@ -17,12 +17,14 @@ from exchange.console.app import find_pages
 from exchange.console.roles import STAFF
 from exchange.v1 import common_pb2 as pb
 from tests.console.browser import NARROW, WIDE, Window, chromium
+from tests.server.story import Story
+from tests.server.subscribed import Named
+from tests.server.test_erasure import Erasure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.console.house import House
-    from tests.server.story import Story
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +33,12 @@ SCREENSHOTS = os.environ.get("CONSOLE_SCREENSHOTS", "")
 NAMES = {person.role: person.name for person in PEOPLE}
 MENU = [page for page in find_pages() if page.menu]
 OPENED = [(role.name, page.path) for role in STAFF for page in MENU if role in page.roles]
+
+BESIDE = (
+    "/grootboek?vanaf=3",
+    "/grootboek/gewist",
+    "/uitvoer/logboek?logboek=nen7513&van=2026-11-02&tot=2026-11-01&doel=audit&vorm=json",
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +60,8 @@ def url(house: House, story: Story) -> str:
         story.town.worker("college:PW", "w-vreemd").plan.get_plan(
             claim=asked, plan_id=story.plan_id, fields=["goals.own_words"]
         )
+    Named(story.wmo, "vakapplicatie-wmo").create()
+    Erasure(house.town, Story(house.town, next(house.town.bsns))).executed()
     return house.open_door()
 
 
@@ -82,6 +92,18 @@ def test_a_page_is_for_everybody(windows: dict[str, Window], role: str, path: st
     assert window.faults() == []
     assert window.overflows() == []
     assert window.complaints == []
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize("path", BESIDE)
+def test_a_page_behind_another_is_too(windows: dict[str, Window], path: str, language: str) -> None:
+    window = windows["officer"]
+    window.open(f"/taal/{language}?naar=/grootboek")
+    window.open(path)
+    assert window.page.locator("h1").count() == 1
+    shot(window, f"beside-{BESIDE.index(path)}-{language}")
+    assert window.faults() == []
+    assert window.overflows() == []
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])

@@ -145,8 +145,8 @@ def asked_of(query: Mapping[str, str]) -> Asked:
     if not faults and told.first and told.last and told.last < told.first:
         faults["tot"] = _BACKWARDS
     # What cannot be a day is not put back into its field.
-    days = {"first": "" if "van" in faults else told.first, "last": "" if "tot" in faults else told.last}
-    return Asked(told.log, days["first"], days["last"], told.why, told.form, faults)
+    first, last = (one if _day(one) is not None else "" for one in (first, last))
+    return Asked(log, first, last, why, form, faults)
 
 
 async def save_log(look: Look, faulty: Callable[[Look, Asked, HTTPStatus], Response]) -> Response:
