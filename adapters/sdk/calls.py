@@ -398,7 +398,3 @@ class LedgerCalls(Calls[_Mode]):
 
 
 SUBSCRIBE: Final = Rpc(subscription.SubscribeRequest, subscription.SubscribeResponse)
-EXPORT_LOG: Final = Rpc(audit.ExportLogRequest, audit.ExportLogResponse)
-EXPORT_PACK: Final = Rpc(audit.ExportPackRequest, audit.ExportPackResponse)
-# Each of these has many answers.
-STREAMS: Final[tuple[Rpc[Any, Any], ...]] = (SUBSCRIBE, EXPORT_LOG, EXPORT_PACK)

@@ -1733,7 +1733,7 @@ class SummariseMonthResponse(_message.Message):
 Global___SummariseMonthResponse: _TypeAlias = SummariseMonthResponse  # noqa: Y015
 
 @_typing.final
-class ExportLogRequest(_message.Message):
+class StreamLogRequest(_message.Message):
     """Asks for a log."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1776,10 +1776,10 @@ class ExportLogRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ExportLogRequest: _TypeAlias = ExportLogRequest  # noqa: Y015
+Global___StreamLogRequest: _TypeAlias = StreamLogRequest  # noqa: Y015
 
 @_typing.final
-class ExportLogResponse(_message.Message):
+class StreamLogResponse(_message.Message):
     """A part of a log; perhaps an empty one, which says that the search goes on."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1804,10 +1804,10 @@ class ExportLogResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ExportLogResponse: _TypeAlias = ExportLogResponse  # noqa: Y015
+Global___StreamLogResponse: _TypeAlias = StreamLogResponse  # noqa: Y015
 
 @_typing.final
-class ExportPackRequest(_message.Message):
+class StreamPackRequest(_message.Message):
     """Asks for an audit pack."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1842,10 +1842,10 @@ class ExportPackRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ExportPackRequest: _TypeAlias = ExportPackRequest  # noqa: Y015
+Global___StreamPackRequest: _TypeAlias = StreamPackRequest  # noqa: Y015
 
 @_typing.final
-class ExportPackResponse(_message.Message):
+class StreamPackResponse(_message.Message):
     """A part of the pack; perhaps an empty one, while it is made."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1868,7 +1868,7 @@ class ExportPackResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ExportPackResponse: _TypeAlias = ExportPackResponse  # noqa: Y015
+Global___StreamPackResponse: _TypeAlias = StreamPackResponse  # noqa: Y015
 
 @_typing.final
 class ListDeliveriesRequest(_message.Message):

@@ -80,15 +80,15 @@ class AuditServiceStub:
                 request_serializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthResponse.FromString,
                 _registered_method=True)
-        self.ExportLog = channel.unary_stream(
-                '/exchange.v1.AuditService/ExportLog',
-                request_serializer=exchange_dot_v1_dot_audit__service__pb2.ExportLogRequest.SerializeToString,
-                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.ExportLogResponse.FromString,
+        self.StreamLog = channel.unary_stream(
+                '/exchange.v1.AuditService/StreamLog',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.StreamLogRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.StreamLogResponse.FromString,
                 _registered_method=True)
-        self.ExportPack = channel.unary_stream(
-                '/exchange.v1.AuditService/ExportPack',
-                request_serializer=exchange_dot_v1_dot_audit__service__pb2.ExportPackRequest.SerializeToString,
-                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.ExportPackResponse.FromString,
+        self.StreamPack = channel.unary_stream(
+                '/exchange.v1.AuditService/StreamPack',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.StreamPackRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.StreamPackResponse.FromString,
                 _registered_method=True)
         self.ListDeliveries = channel.unary_unary(
                 '/exchange.v1.AuditService/ListDeliveries',
@@ -171,7 +171,7 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ExportLog(self, request, context):
+    def StreamLog(self, request, context):
         """Streams the log of a span of time in the form of a standard, a line of JSON for each record, oldest first.
         The whole export is one recorded decision. A stream that ends with OK was whole.
         """
@@ -179,7 +179,7 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ExportPack(self, request, context):
+    def StreamPack(self, request, context):
         """Streams the audit pack of a log to the operator's officer: the very file that is made beside the service.
         The whole pack is one recorded decision. A stream that ends with OK was whole.
         """
@@ -243,15 +243,15 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     request_deserializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthResponse.SerializeToString,
             ),
-            'ExportLog': grpc.unary_stream_rpc_method_handler(
-                    servicer.ExportLog,
-                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.ExportLogRequest.FromString,
-                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.ExportLogResponse.SerializeToString,
+            'StreamLog': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamLog,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.StreamLogRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.StreamLogResponse.SerializeToString,
             ),
-            'ExportPack': grpc.unary_stream_rpc_method_handler(
-                    servicer.ExportPack,
-                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.ExportPackRequest.FromString,
-                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.ExportPackResponse.SerializeToString,
+            'StreamPack': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamPack,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.StreamPackRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.StreamPackResponse.SerializeToString,
             ),
             'ListDeliveries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeliveries,
@@ -514,7 +514,7 @@ class AuditService:
             _registered_method=True)
 
     @staticmethod
-    def ExportLog(request,
+    def StreamLog(request,
             target,
             options=(),
             channel_credentials=None,
@@ -527,9 +527,9 @@ class AuditService:
         return grpc.experimental.unary_stream(
             request,
             target,
-            '/exchange.v1.AuditService/ExportLog',
-            exchange_dot_v1_dot_audit__service__pb2.ExportLogRequest.SerializeToString,
-            exchange_dot_v1_dot_audit__service__pb2.ExportLogResponse.FromString,
+            '/exchange.v1.AuditService/StreamLog',
+            exchange_dot_v1_dot_audit__service__pb2.StreamLogRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.StreamLogResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -541,7 +541,7 @@ class AuditService:
             _registered_method=True)
 
     @staticmethod
-    def ExportPack(request,
+    def StreamPack(request,
             target,
             options=(),
             channel_credentials=None,
@@ -554,9 +554,9 @@ class AuditService:
         return grpc.experimental.unary_stream(
             request,
             target,
-            '/exchange.v1.AuditService/ExportPack',
-            exchange_dot_v1_dot_audit__service__pb2.ExportPackRequest.SerializeToString,
-            exchange_dot_v1_dot_audit__service__pb2.ExportPackResponse.FromString,
+            '/exchange.v1.AuditService/StreamPack',
+            exchange_dot_v1_dot_audit__service__pb2.StreamPackRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.StreamPackResponse.FromString,
             options,
             channel_credentials,
             insecure,

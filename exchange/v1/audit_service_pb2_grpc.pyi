@@ -65,11 +65,11 @@ class AuditServiceStub:
     """Counts the decisions and duties of one month, and says how the ledger stands: no person is in it.
     Reading is itself a recorded decision.
     """
-    ExportLog: _grpc.UnaryStreamMultiCallable[_audit_service_pb2.ExportLogRequest, _audit_service_pb2.ExportLogResponse]
+    StreamLog: _grpc.UnaryStreamMultiCallable[_audit_service_pb2.StreamLogRequest, _audit_service_pb2.StreamLogResponse]
     """Streams the log of a span of time in the form of a standard, a line of JSON for each record, oldest first.
     The whole export is one recorded decision. A stream that ends with OK was whole.
     """
-    ExportPack: _grpc.UnaryStreamMultiCallable[_audit_service_pb2.ExportPackRequest, _audit_service_pb2.ExportPackResponse]
+    StreamPack: _grpc.UnaryStreamMultiCallable[_audit_service_pb2.StreamPackRequest, _audit_service_pb2.StreamPackResponse]
     """Streams the audit pack of a log to the operator's officer: the very file that is made beside the service.
     The whole pack is one recorded decision. A stream that ends with OK was whole.
     """
@@ -115,11 +115,11 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Counts the decisions and duties of one month, and says how the ledger stands: no person is in it.
     Reading is itself a recorded decision.
     """
-    ExportLog: _aio.UnaryStreamMultiCallable[_audit_service_pb2.ExportLogRequest, _audit_service_pb2.ExportLogResponse]  # type: ignore[assignment]
+    StreamLog: _aio.UnaryStreamMultiCallable[_audit_service_pb2.StreamLogRequest, _audit_service_pb2.StreamLogResponse]  # type: ignore[assignment]
     """Streams the log of a span of time in the form of a standard, a line of JSON for each record, oldest first.
     The whole export is one recorded decision. A stream that ends with OK was whole.
     """
-    ExportPack: _aio.UnaryStreamMultiCallable[_audit_service_pb2.ExportPackRequest, _audit_service_pb2.ExportPackResponse]  # type: ignore[assignment]
+    StreamPack: _aio.UnaryStreamMultiCallable[_audit_service_pb2.StreamPackRequest, _audit_service_pb2.StreamPackResponse]  # type: ignore[assignment]
     """Streams the audit pack of a log to the operator's officer: the very file that is made beside the service.
     The whole pack is one recorded decision. A stream that ends with OK was whole.
     """
@@ -218,21 +218,21 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def ExportLog(
+    def StreamLog(
         self,
-        request: _audit_service_pb2.ExportLogRequest,
+        request: _audit_service_pb2.StreamLogRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_audit_service_pb2.ExportLogResponse], _abc.AsyncIterator[_audit_service_pb2.ExportLogResponse]]:
+    ) -> _typing.Union[_abc.Iterator[_audit_service_pb2.StreamLogResponse], _abc.AsyncIterator[_audit_service_pb2.StreamLogResponse]]:
         """Streams the log of a span of time in the form of a standard, a line of JSON for each record, oldest first.
         The whole export is one recorded decision. A stream that ends with OK was whole.
         """
 
     @_abc_1.abstractmethod
-    def ExportPack(
+    def StreamPack(
         self,
-        request: _audit_service_pb2.ExportPackRequest,
+        request: _audit_service_pb2.StreamPackRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_audit_service_pb2.ExportPackResponse], _abc.AsyncIterator[_audit_service_pb2.ExportPackResponse]]:
+    ) -> _typing.Union[_abc.Iterator[_audit_service_pb2.StreamPackResponse], _abc.AsyncIterator[_audit_service_pb2.StreamPackResponse]]:
         """Streams the audit pack of a log to the operator's officer: the very file that is made beside the service.
         The whole pack is one recorded decision. A stream that ends with OK was whole.
         """

@@ -142,8 +142,7 @@ async def run_core(
     ringing.start()
     collecting: asyncio.Task[None] | None = None
     web = WebDoors.of(core, material, log)
-    doors = (server.renew, web.renew)
-    renewing = Renewing(door_files(settings), material, doors, log, core.clock, beside=(web.console.look,))
+    renewing = _renewing(core, material, server, web, log)
     try:
         port = await server.start()
         if node is not None:
@@ -165,6 +164,18 @@ async def run_core(
         await following.stop()
         await publishing.stop()
         log.info("stopped")
+
+
+def _renewing(
+    core: Core,
+    material: Material,
+    server: ExchangeServer,
+    web: WebDoors,
+    log: Any,  # noqa: ANN401 -- as above
+) -> Renewing:
+    """Return what looks for renewed certificates: of the doors, and of the console towards the exchange."""
+    doors = (server.renew, web.renew)
+    return Renewing(door_files(core.settings), material, doors, log, core.clock, beside=(web.console.look,))
 
 
 def _stop_signal(starter: Starter) -> asyncio.Event:

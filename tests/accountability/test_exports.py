@@ -12,7 +12,8 @@ import fastjsonschema
 import pytest
 
 from adapters.sdk import errors
-from adapters.sdk.calls import EXPORT_LOG, EXPORT_PACK, claim
+from adapters.sdk.calls import claim
+from adapters.sdk.streams import STREAM_LOG, STREAM_PACK
 from adapters.sdk.tokens import Person
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.note import parse_note
@@ -60,13 +61,13 @@ def export(
 ) -> tuple[list[Any], str]:
     """Return the lines of an export, and its decision."""
     asked: dict[str, Any] = {"claim": AUDIT, "fields": ["lines"], "form": form}
-    request = pb.ExportLogRequest(**(asked | changes))
+    request = pb.StreamLogRequest(**(asked | changes))
     for name, at in (("from_time", start), ("before_time", end)):
         if at is not None:
             set_time(getattr(request, name), at)
     found: list[Any] = []
     decision = ""
-    for part in client.open_export(EXPORT_LOG, request):
+    for part in client.open_export(STREAM_LOG, request):
         found += map(json.loads, part.lines)
         decision = decision or part.decision_id
     return found, decision
@@ -180,7 +181,7 @@ def test_another_organisations_officer_takes_his_own_log_and_no_more(town: Town)
             export(client, form)
         assert refused.value.rule == "OTHER_ORGANISATION"
     with pytest.raises(errors.RuleBroken):
-        b"".join(part.content for part in client.open_export(EXPORT_PACK, pack_request()))
+        b"".join(part.content for part in client.open_export(STREAM_PACK, pack_request()))
 
 
 @pytest.mark.parametrize(
@@ -198,15 +199,15 @@ def test_a_professional_takes_no_log_along(town: Town) -> None:
         export(town.worker(), LDV)
 
 
-def pack_request(since: int = 0, **changes: Any) -> pb.ExportPackRequest:  # noqa: ANN401 -- any field of it
+def pack_request(since: int = 0, **changes: Any) -> pb.StreamPackRequest:  # noqa: ANN401 -- any field of it
     asked: dict[str, Any] = {"claim": AUDIT, "fields": ["content"], "since_size": since}
-    return pb.ExportPackRequest(**(asked | changes))
+    return pb.StreamPackRequest(**(asked | changes))
 
 
 @pytest.mark.usefixtures("told")
 def test_the_pack_that_comes_over_the_line_is_good_and_leaves_no_file(town: Town, tmp_path: Path) -> None:
     client = officer(town)
-    parts = list(client.open_export(EXPORT_PACK, pack_request(since=3)))
+    parts = list(client.open_export(STREAM_PACK, pack_request(since=3)))
     assert parts[0].decision_id
     assert max(len(part.content) for part in parts) <= 256 * 1024
     pack = tmp_path / "pack.zip"
@@ -216,7 +217,7 @@ def test_the_pack_that_comes_over_the_line_is_good_and_leaves_no_file(town: Town
     assert (report.origin, report.since) == (town.core.origin, 3)
     assert [one.name for one in town.settings.data.iterdir() if one.name.startswith("pack-")] == []
     # The next one is let in: the first left its place.
-    assert b"".join(part.content for part in client.open_export(EXPORT_PACK, pack_request()))
+    assert b"".join(part.content for part in client.open_export(STREAM_PACK, pack_request()))
 
 
 @pytest.mark.parametrize(
@@ -225,7 +226,7 @@ def test_the_pack_that_comes_over_the_line_is_good_and_leaves_no_file(town: Town
 )
 def test_a_pack_of_what_is_not_there(town: Town, changes: dict[str, Any], field: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
-        list(officer(town).open_export(EXPORT_PACK, pack_request(**changes)))
+        list(officer(town).open_export(STREAM_PACK, pack_request(**changes)))
     assert set(refused.value.field_violations) == {field}
 
 

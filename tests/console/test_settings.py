@@ -107,18 +107,24 @@ def test_a_file_of_a_console_alone_names_a_console(tmp_path: Path, text: str, sa
         console_settings(file)
 
 
-def test_credentials_are_renewed_under_a_console_that_runs(house: House, tmp_path: Path) -> None:
-    town, folder = house.town, tmp_path / "credentials"
-    shutil.copytree(town.settings.data / "operator", folder)
-    settings = house.settings.model_copy(update={"console_credentials": folder})
-    town.authority.issue_organisation(CITY, "Gemeente", tmp_path / "new")
-    renewed = Credentials.load(tmp_path / "new")
-    town.worker("beheer", "beheerder-1").organisation.add_certificate(
+def registered(house: House, folder: Path) -> Credentials:
+    """Return other credentials of the municipality, known to the exchange."""
+    house.town.authority.issue_organisation(CITY, "Gemeente", folder)
+    renewed = Credentials.load(folder)
+    house.town.worker("beheer", "beheerder-1").organisation.add_certificate(
         claim=ADMIN,
         oin=CITY,
         certificate_thumbprint=renewed.thumbprint,
         signing_key=renewed.signing_key.public_key().public_bytes_raw(),
     )
+    return renewed
+
+
+def test_credentials_are_renewed_under_a_console_that_runs(house: House, tmp_path: Path) -> None:
+    town, folder = house.town, tmp_path / "credentials"
+    shutil.copytree(town.settings.data / "operator", folder)
+    settings = house.settings.model_copy(update={"console_credentials": folder})
+    renewed = registered(house, tmp_path / "new")
     town.authority.issue_organisation("00000009998887778000", "Anders", tmp_path / "other")
     person = Session(OFFICER, "fg-7", "", two_factor=True, auth_time=int(time.time()) - 5, csrf="", began=0)
 

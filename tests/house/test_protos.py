@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROTOS = REPOSITORY / "protos" / "exchange" / "v1"
 README = REPOSITORY / "exchange" / "README.md"
-READS = ("Get", "List", "Find", "Subscribe", "Replay", "Preview", "Summarise", "Facet", "Export")
+READS = ("Get", "List", "Find", "Subscribe", "Replay", "Preview", "Summarise", "Facet", "Stream")
 # What surrounds an answer: says nothing about a resident that the caller did not say first.
 ENVELOPE = frozenset(
     {

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import grpc
 import jwt
 
-from adapters.sdk.calls import STREAMS, Rpc
+from adapters.sdk.calls import Rpc
 from adapters.sdk.services import Services
+from adapters.sdk.streams import STREAMS
 from exchange.ledger.leaf import Signed, leaf_entry
 from exchange.ledger.signers import request_hash
 from exchange.server.status import DETAILS_KEY, status_of

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from adapters.sdk.calls import STREAMS, claim, draw_request_id
+from adapters.sdk.calls import claim, draw_request_id
+from adapters.sdk.streams import STREAMS
 from exchange.v1.common_pb2 import PURPOSE_ACUTE_NOOD, PURPOSE_WMO_ONDERZOEK, BreakGlass
 from exchange.v1.plan_service_pb2 import GetPlanRequest, SetGoalRequest
 from tests.sdk.exchange_fake import RPCS

@@ -105,14 +105,14 @@ async def _proven(look: Look, since: int) -> Proven:
 async def save_pack(look: Look) -> Response:
     """Give the audit pack of the newest log as a file."""
     told = look.query.get("vanaf", "")
-    request = audit.ExportPackRequest(
+    request = audit.StreamPackRequest(
         claim=AUDIT, fields=["content"], since_size=_number(told) if told else 0
     )
     return await passed_on(_pack(look, request), PACK, "application/zip")
 
 
-async def _pack(look: Look, request: audit.ExportPackRequest) -> AsyncGenerator[bytes, None]:
-    async with aclosing(look.stream(request, audit.ExportPackResponse)) as parts:
+async def _pack(look: Look, request: audit.StreamPackRequest) -> AsyncGenerator[bytes, None]:
+    async with aclosing(look.stream(request, audit.StreamPackResponse)) as parts:
         async for part in parts:
             if part.content:
                 yield part.content

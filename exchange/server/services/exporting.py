@@ -36,12 +36,12 @@ CHUNK_BYTES: Final = 256 * 1024
 BEAT_S: Final = 2.0
 RETRY_MS: Final = 5_000
 PACK: Final = "pack"
-_LOG: Final = labels_of(pb.ExportLogResponse.DESCRIPTOR)
-_PACK: Final = labels_of(pb.ExportPackResponse.DESCRIPTOR)
+_LOG: Final = labels_of(pb.StreamLogResponse.DESCRIPTOR)
+_PACK: Final = labels_of(pb.StreamPackResponse.DESCRIPTOR)
 _ALONE: Final = "this is told to the operator's officer alone"
 
 
-async def export_log(call: Call, request: pb.ExportLogRequest) -> AsyncGenerator[pb.ExportLogResponse, None]:
+async def stream_log(call: Call, request: pb.StreamLogRequest) -> AsyncGenerator[pb.StreamLogResponse, None]:
     """Stream the lines."""
     parts, start, end = call.house.parts, _moment(request, "from_time"), _moment(request, "before_time")
     if start is not None and end is not None and end <= start:
@@ -55,7 +55,7 @@ async def export_log(call: Call, request: pb.ExportLogRequest) -> AsyncGenerator
         told = Told(form, start, end, outcome.position, outcome.captured, call.caller.organisation)
         teller = Teller(parts.reader, parts.codec, parts.register, parts.log_pseudonym)
         found = teller.parts(told)
-        yield pb.ExportLogResponse(decision_id=outcome.decision_id)
+        yield pb.StreamLogResponse(decision_id=outcome.decision_id)
         loop, given = asyncio.get_running_loop(), bool(given_paths(outcome))
         while given:
             await _refuse_to_go_on(call)
@@ -63,12 +63,12 @@ async def export_log(call: Call, request: pb.ExportLogRequest) -> AsyncGenerator
                 lines = await loop.run_in_executor(call.house.pool, next, found, None)
             if lines is None:
                 return
-            yield pb.ExportLogResponse(lines=lines)
+            yield pb.StreamLogResponse(lines=lines)
 
 
-async def export_pack(
-    call: Call, request: pb.ExportPackRequest
-) -> AsyncGenerator[pb.ExportPackResponse, None]:
+async def stream_pack(
+    call: Call, request: pb.StreamPackRequest
+) -> AsyncGenerator[pb.StreamPackResponse, None]:
     """Stream the file."""
     house, packs, loop = call.house, call.house.parts.packs, asyncio.get_running_loop()
     if house.streams.has(PACK):
@@ -77,25 +77,25 @@ async def export_pack(
         outcome = await _let(call, request, _PACK)
         if outcome.captured:
             raise RuleBroken(_ALONE, rule="OTHER_ORGANISATION")
-        yield pb.ExportPackResponse(decision_id=outcome.decision_id)
+        yield pb.StreamPackResponse(decision_id=outcome.decision_id)
         if not given_paths(outcome):
             return
         making = loop.run_in_executor(house.pool, packs.made, request.origin, request.since_size)
         try:
             while not (await asyncio.wait({making}, timeout=BEAT_S))[0]:
                 await _refuse_to_go_on(call)
-                yield pb.ExportPackResponse()
+                yield pb.StreamPackResponse()
             file = await making
             while chunk := await loop.run_in_executor(house.pool, file.read, CHUNK_BYTES):
                 await _refuse_to_go_on(call)
-                yield pb.ExportPackResponse(content=chunk)
+                yield pb.StreamPackResponse(content=chunk)
         finally:
             # Also where nobody waits for it any more: the file has no name, and is gone when it is closed.
             making.add_done_callback(_close)
 
 
 async def _let(
-    call: Call, request: pb.ExportLogRequest | pb.ExportPackRequest, labels: Mapping[str, Any]
+    call: Call, request: pb.StreamLogRequest | pb.StreamPackRequest, labels: Mapping[str, Any]
 ) -> ReadOutcome:
     """Let an officer in; what is captured is the organisation whose log alone is told, empty for all."""
     return await read(
@@ -119,11 +119,11 @@ def _close(made: asyncio.Future[BinaryIO]) -> None:
         made.result().close()
 
 
-def _moment(request: pb.ExportLogRequest, name: Literal["from_time", "before_time"]) -> datetime | None:
+def _moment(request: pb.StreamLogRequest, name: Literal["from_time", "before_time"]) -> datetime | None:
     return moment(getattr(request, name)) if request.HasField(name) else None
 
 
 RPCS: Final[Mapping[str, Streaming]] = {
-    "ExportLog": Streaming(pb.ExportLogRequest, export_log),
-    "ExportPack": Streaming(pb.ExportPackRequest, export_pack),
+    "StreamLog": Streaming(pb.StreamLogRequest, stream_log),
+    "StreamPack": Streaming(pb.StreamPackRequest, stream_pack),
 }

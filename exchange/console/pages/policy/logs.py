@@ -162,7 +162,7 @@ async def save_log(look: Look, faulty: Callable[[Look, Asked, HTTPStatus], Respo
 
 async def _content(look: Look, log: Log, asked: Asked) -> AsyncGenerator[bytes, None]:
     """Yield the file, a part at a time; lines of JSON, or one JSON text."""
-    request = pb.ExportLogRequest(
+    request = pb.StreamLogRequest(
         claim=Claim(purpose=PURPOSES[asked.why][0], legal_basis=BASIS), fields=["lines"], form=log.form
     )
     if (first := _day(asked.first)) is not None:
@@ -172,7 +172,7 @@ async def _content(look: Look, log: Log, asked: Asked) -> AsyncGenerator[bytes, 
     begin, end = log.around if asked.form == JSON else ("", "")
     between = ",\n" if asked.form == JSON else "\n"
     before = begin
-    async with aclosing(look.stream(request, pb.ExportLogResponse)) as parts:
+    async with aclosing(look.stream(request, pb.StreamLogResponse)) as parts:
         async for part in parts:
             if part.lines:
                 yield (before + between.join(part.lines)).encode()
