@@ -330,6 +330,7 @@ class AuditCalls(Calls[_Mode]):
     replay_decisions = Rpc(audit.ReplayDecisionsRequest, audit.ReplayDecisionsResponse)
     preview_register = Rpc(audit.PreviewRegisterRequest, audit.PreviewRegisterResponse)
     summarise_month = Rpc(audit.SummariseMonthRequest, audit.SummariseMonthResponse)
+    list_deliveries = Rpc(audit.ListDeliveriesRequest, audit.ListDeliveriesResponse)
     list_obligations = Rpc(audit.ListObligationsRequest, audit.ListObligationsResponse)
     execute_obligation = Rpc(audit.ExecuteObligationRequest, audit.ExecuteObligationResponse)
 
@@ -370,6 +371,7 @@ class RightsCalls(Calls[_Mode]):
     approve_erasure = Rpc(rights.ApproveErasureRequest, rights.ApproveErasureResponse)
     refuse_erasure = Rpc(rights.RefuseErasureRequest, rights.RefuseErasureResponse)
     get_erasure_certificate = Rpc(rights.GetErasureCertificateRequest, rights.GetErasureCertificateResponse)
+    list_erasures = Rpc(rights.ListErasuresRequest, rights.ListErasuresResponse)
     list_purge_requests = Rpc(rights.ListPurgeRequestsRequest, rights.ListPurgeRequestsResponse)
     confirm_purge = Rpc(rights.ConfirmPurgeRequest, rights.ConfirmPurgeResponse)
 
@@ -393,6 +395,7 @@ class LedgerCalls(Calls[_Mode]):
     get_checkpoint = Rpc(ledger.GetCheckpointRequest, ledger.GetCheckpointResponse)
     get_receipt = Rpc(ledger.GetReceiptRequest, ledger.GetReceiptResponse)
     get_consistency_proof = Rpc(ledger.GetConsistencyProofRequest, ledger.GetConsistencyProofResponse)
+    list_checkpoints = Rpc(ledger.ListCheckpointsRequest, ledger.ListCheckpointsResponse)
 
 
 SUBSCRIBE: Final = Rpc(subscription.SubscribeRequest, subscription.SubscribeResponse)

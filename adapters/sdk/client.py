@@ -8,7 +8,7 @@ of `errors.py`; a client and its siblings may be used by many threads at once.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 import grpc
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from adapters.sdk.errors import ExchangeRefused, FailedCall
     from adapters.sdk.tokens import Person
     from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
+
+
+_Answer = TypeVar("_Answer", bound="Message")
 
 
 class Stream(Protocol):
@@ -83,6 +86,15 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
         return cast(
             "Stream", call(request, metadata=(*line.metadata(SUBSCRIBE, self._person), self._trace()))
         )
+
+    def open_export(self, rpc: Rpc[Any, _Answer], request: Message) -> Iterator[_Answer]:
+        """Open a stream that ends by itself, whole; it is not resumed. Reading raises ExchangeRefused."""
+        line, channel = self._connection.current
+        call: Any = channel.unary_stream(rpc.path, **calling(rpc))
+        try:
+            yield from call(request, metadata=(*line.metadata(rpc, self._person), self._trace()))
+        except grpc.RpcError as error:
+            raise refused_by(error) from None
 
     def _send(self, rpc: Rpc[Any, Any], request: Message) -> object:
         outgoing = Outgoing(rpc, request, self._person)

@@ -1,10 +1,12 @@
 """The state of the ledger as its newest checkpoint tells it, which is asked as nobody: it is about nobody.
 
-Source: c2sp.org/tlog-checkpoint, c2sp.org/signed-note.
+Source: c2sp.org/tlog-checkpoint, c2sp.org/signed-note, c2sp.org/tlog-cosignature.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.console.refusals import AnswerRefused
@@ -15,6 +17,15 @@ if TYPE_CHECKING:
 
 _DASH: Final = "\u2014 "
 _LINES_MIN: Final = 3
+# Key, time and signature: on Ed25519, and on ML-DSA-44.
+_TIMED: Final = (4 + 8 + 64, 4 + 8 + 2420)
+
+
+class Signer(NamedTuple):
+    """Who signed: the name of the key, and when, where its line tells; not verified here."""
+
+    name: str
+    at: datetime | None
 
 
 class LedgerState(NamedTuple):
@@ -23,7 +34,7 @@ class LedgerState(NamedTuple):
     origin: str = ""
     size: int = 0
     root: str = ""
-    signers: tuple[str, ...] = ()
+    signers: tuple[Signer, ...] = ()
     missing: tuple[str, ...] = ()
     quorum: bool = False
     first_leaf: int = 0
@@ -51,12 +62,23 @@ async def ledger_state(look: Look) -> LedgerState:
         size=int(lines[1]),
         root=lines[2],
         signers=tuple(
-            line.removeprefix(_DASH).split(" ")[0]
+            signer_of(*line.removeprefix(_DASH).split(" ")[:2])
             for line in signatures.splitlines()
-            if line.startswith(_DASH)
+            if line.startswith(_DASH) and line.count(" ") > 1
         ),
         missing=tuple(answer.missing_witnesses),
         quorum=answer.quorum,
         first_leaf=answer.opening.first_leaf,
         note=answer.checkpoint,
     )
+
+
+def signer_of(name: str, line: str) -> Signer:
+    """Return who signed; a cosignature tells seconds since 1970 behind the four bytes of its key."""
+    try:
+        raw = b64decode(line, validate=True)
+        if len(raw) not in _TIMED:
+            return Signer(name, None)
+        return Signer(name, datetime.fromtimestamp(int.from_bytes(raw[4:12], "big"), UTC))
+    except (ValueError, OverflowError, OSError):
+        return Signer(name, None)

@@ -7,6 +7,7 @@ Source: RFC 7519 (JWT), RFC 8037 (EdDSA), RFC 8705 section 3.1 (cnf x5t#S256), R
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
@@ -25,7 +26,7 @@ from exchange.console.language import later
 from exchange.console.refusals import AnswerRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -37,6 +38,7 @@ DETAILS_KEY: Final = "grpc-status-details-bin"
 AUDIENCE: Final = "exchange.v1"
 TOKEN_S: Final = 300
 CALL_S_MAX: Final = 10.0
+LEAVE_S_MAX: Final = 600.0  # a download may be under way
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 HANDSHAKE_MS: Final = 10_000
 _REQUEST_TAG: Final = "exchange.v1 request"
@@ -97,6 +99,7 @@ class Line:
         self._credentials = credentials
         self._clock = clock
         self._channel: grpc.aio.Channel | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
 
     @property
     def organisation(self) -> Credentials:
@@ -119,8 +122,44 @@ class Line:
             _require_own(told, signature)
         return told
 
+    async def stream(
+        self, request: Message, answer: type[_Answer], session: Session
+    ) -> AsyncGenerator[_Answer, None]:
+        """Ask for many answers as who is signed in, each within the time of a call. Raises AnswerRefused.
+
+        That it ends without an error says that it was whole.
+        """
+        rpc = _rpc_of(request, answer)
+        call: Any = self._opened().unary_stream(rpc.path, response_deserializer=answer.FromString)
+        answers = call(request.SerializeToString(), metadata=self._metadata(session, None))
+        try:
+            while True:
+                async with asyncio.timeout(CALL_S_MAX):
+                    told = await answers.read()
+                if told is grpc.aio.EOF:
+                    return
+                yield told
+        except grpc.aio.AioRpcError as error:
+            raise refused_by(error) from None
+        except TimeoutError:
+            raise AnswerRefused("AWAY", _AWAY, HTTPStatus.SERVICE_UNAVAILABLE, retry=True) from None
+        finally:
+            answers.cancel()
+
+    def renew(self, credentials: Credentials) -> None:
+        """Come by other credentials from the next call on; calls that are under way end as they began."""
+        former, self._channel = self._channel, None
+        self._credentials = credentials
+        if former is not None:
+            leaving = asyncio.get_running_loop().create_task(former.close(LEAVE_S_MAX))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and those that are being left."""
+        for leaving in tuple(self._leaving):
+            leaving.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         if self._channel is not None:
             await self._channel.close()
 

@@ -23,7 +23,7 @@ from exchange.console.session import COOKIE
 from exchange.v1.legal_basis_service_pb2 import ListProcessingActivitiesResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from jinja2 import Environment
     from starlette.datastructures import FormData
@@ -108,6 +108,10 @@ class Look:
     async def ask(self, request: Message, answer: type[_Answer]) -> _Answer:
         """Ask the exchange as who looks. Raises AnswerRefused, which becomes a page."""
         return await self.shown.line.ask(request, answer, self.session)
+
+    def stream(self, request: Message, answer: type[_Answer]) -> AsyncGenerator[_Answer, None]:
+        """Ask for many answers as who looks. Reading raises AnswerRefused."""
+        return self.shown.line.stream(request, answer, self.session)
 
     async def recognise(self, bsn: str) -> bytes:
         """Return the organisation's pseudonym of a resident, 32 bytes. Raises Refused."""

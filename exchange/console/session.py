@@ -65,7 +65,7 @@ class Session:
 
     @property
     def whose(self) -> tuple[str, str, bytes | None]:
-        """Return what all sessions of one person in one role have in common; for whom he acts is not of it."""
+        """Return what all sessions of one person in one role have in common, whomever he acts for."""
         if self.himself is not None:
             return "", "", self.himself
         return self.role.name, self.professional, self.resident

@@ -8,7 +8,8 @@ Source: design of the ledger, section 3; c2sp.org/tlog-checkpoint (a log never s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.databases.place import Tables
 from exchange.errors import ForkRefused, VersionConflict
@@ -16,8 +17,6 @@ from exchange.ledger.checkpoint import Checkpoint
 from exchange.ledger.database import Database
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from exchange.databases.place import Connection, Place
 
 _CHANGED: Final = (
@@ -73,6 +72,14 @@ CHECKPOINT_TABLES: Final = Tables(
 )
 
 
+class PastCheckpoint(NamedTuple):
+    """One that was signed: its size, when it was claimed, and its note as the log signed it."""
+
+    size: int
+    claimed_at: datetime
+    note: bytes
+
+
 class CheckpointStore:
     """One database that flushes. Safe from any thread and from several nodes; calls follow one another."""
 
@@ -95,6 +102,16 @@ class CheckpointStore:
                 "SELECT size, root, note FROM signed WHERE origin = ? ORDER BY size", (origin,)
             ).fetchall()
         return [(Checkpoint(origin, size, root), note or b"") for size, root, note in rows]
+
+    def signed_below(self, origin: str, size: int, limit: int) -> list[PastCheckpoint]:
+        """Return at most `limit` signed checkpoints of fewer leaves, the largest first; by the key."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT size, claimed_at, note FROM signed WHERE origin = ? AND size < ? AND note IS NOT NULL"
+                " ORDER BY size DESC LIMIT ?",
+                (origin, size, limit),
+            ).fetchall()
+        return [PastCheckpoint(size, datetime.fromisoformat(at), bytes(note)) for size, at, note in rows]
 
     def origins(self) -> frozenset[str]:
         """Return the names of the logs of which anything was claimed."""

@@ -17,6 +17,7 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.obligations import Duty
 from exchange.domain.values import DisclosureOutcome
 from exchange.projections.database import Database
+from exchange.projections.kinds import NO_BASIS, Kind, KnownKinds
 from exchange.projections.obligations import microseconds
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 FILE: Final = "decisions.db"
 SHAPE: Final = 1
-# What a decision is filed under that was not judged on an entry of the register: what its caller claimed is
-# his own word, and there is no end to those.
-NO_BASIS: Final = "-"
 DAY_US: Final = 86_400 * 1_000_000
 # Counts are kept whole, of 32 days at a time, and of each day, all in UTC.
 ALL, MONTH, DAY = 0, 1, 2
@@ -77,18 +75,12 @@ _IN_EMERGENCY: Final = frozenset(
 )
 
 
-class Kind(NamedTuple):
-    """What many decisions have in common; `categories` and `rules` are words between spaces."""
+class DecisionFile(Database):
+    """The file, and what is kept in memory of it."""
 
-    organisation: str
-    task: str
-    basis: str
-    version: str
-    purpose: str
-    outcome: str
-    glass: int
-    categories: str
-    rules: str
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, TABLES, SHAPE)
+        self.known = KnownKinds()
 
 
 class Filed(NamedTuple):
@@ -112,7 +104,7 @@ class DecisionList:
 
     def __init__(self, folder: Path, pseudonym: Callable[[str], str]) -> None:
         self._pseudonym = pseudonym
-        self.database = Database(folder / FILE, TABLES, SHAPE)
+        self.database = DecisionFile(folder / FILE)
 
     def apply(self, rows: Sequence[Row], after: int, position: int, codec: Codec) -> None:
         """Fold events, and note up to where, in one transaction. Raises HeadMoved."""

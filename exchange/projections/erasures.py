@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec
 
 FILE: Final = "erasures.db"
-SHAPE: Final = 1
+SHAPE: Final = 2
 TABLES: Final = (
-    "CREATE TABLE erasures (erasure_id TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE erasures (
+        position INTEGER PRIMARY KEY, erasure_id TEXT NOT NULL UNIQUE, categories TEXT NOT NULL,
+        executed_at INTEGER NOT NULL
+    ) STRICT""",
     """CREATE TABLE purges (
         position INTEGER PRIMARY KEY, erasure_id TEXT NOT NULL, organisation TEXT NOT NULL,
         task TEXT NOT NULL, subjects TEXT NOT NULL, categories TEXT NOT NULL, asked_at INTEGER NOT NULL,
@@ -48,6 +51,24 @@ SELECT {_COLUMNS} FROM purges WHERE position > :after
     AND (:organisation = '' OR (organisation = :organisation AND task = :task))
     AND (NOT :only_open OR confirmed_at IS NULL) AND (:erasure_id = '' OR erasure_id = :erasure_id)
 ORDER BY position LIMIT :limit"""  # noqa: S608 -- our own words, values are bound
+
+
+_EXECUTED: Final = """
+SELECT position, erasure_id, categories, executed_at,
+    (SELECT count(*) FROM purges WHERE purges.erasure_id = erasures.erasure_id),
+    (SELECT count(*) FROM purges WHERE purges.erasure_id = erasures.erasure_id AND confirmed_at IS NULL)
+FROM erasures WHERE position < ? ORDER BY position DESC LIMIT ?"""
+
+
+class Executed(NamedTuple):
+    """One executed erasure; `executed_at` in microseconds since 1970 UTC, no categories for all of them."""
+
+    position: int
+    erasure_id: str
+    categories: tuple[str, ...]
+    executed_at: int
+    recipients: int
+    open_recipients: int
 
 
 class Purge(NamedTuple):
@@ -93,9 +114,7 @@ class ErasureRecords:
             for row in rows:
                 clear, _, _ = codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
                 if row.topic == KeysDestroyed.TOPIC:
-                    c.execute(
-                        "INSERT OR IGNORE INTO erasures VALUES (?, ?)", (clear["erasure_id"], row.position)
-                    )
+                    _execute(c, row, clear)
                 elif row.topic == ErasurePurgeRequested.TOPIC:
                     _ask(c, row, clear)
                 else:
@@ -112,6 +131,12 @@ class ErasureRecords:
         with self.database.reading() as c:
             return c.execute("SELECT erasure_id, position FROM erasures ORDER BY position").fetchall()
 
+    def executed(self, below: int, limit: int) -> list[Executed]:
+        """Return at most `limit` executed erasures below a position, the newest first."""
+        with self.database.reading() as c:
+            rows = c.execute(_EXECUTED, (below, limit)).fetchall()
+        return [Executed(place, name, tuple(json.loads(some)), *rest) for place, name, some, *rest in rows]
+
     def page(self, asked: Asked, after: int, limit: int) -> list[Purge]:
         """Return at most `limit` purges behind a position, in the order they were asked."""
         with self.database.reading() as c:
@@ -122,6 +147,11 @@ class ErasureRecords:
             )
             for position, erasure_id, oin, task, subjects, some, *rest in rows
         ]
+
+
+def _execute(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
+    told = (row.position, clear["erasure_id"], json.dumps(clear["categories"]), _stored(clear["at"]))
+    c.execute("INSERT OR IGNORE INTO erasures VALUES (?,?,?,?)", told)
 
 
 def _ask(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:

@@ -12,25 +12,23 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import ExitStack, closing
-from enum import StrEnum
 from heapq import merge, nlargest, nsmallest
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from exchange.projections.decisions import ALL, DAY, DAY_US, DAYS_PER_MONTH, MONTH, NO_BASIS, Kind, name_of
+from exchange.projections.decisions import ALL, DAY, DAY_US, DAYS_PER_MONTH, MONTH, name_of
+from exchange.projections.kinds import Facet, basis_of
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping
 
-    from exchange.projections.database import Database
-    from exchange.projections.decisions import Filed
+    from exchange.projections.decisions import DecisionFile, Filed
+    from exchange.projections.kinds import Kind, Known
 
 # Beyond every moment and every position; before every moment.
 END: Final = 2**62
 BEGIN: Final = -END
-_KINDS: Final = """
-SELECT kind, organisation, task, basis, version, purpose, outcome, glass, categories, rules FROM kinds"""
 _WHOLE: Final = """
 SELECT kind, sum(decisions) FROM counts WHERE level = :level AND number >= :first AND number < :end
 GROUP BY kind"""
@@ -77,18 +75,6 @@ WHERE position IN (SELECT value FROM json_each(:rows)) AND at >= :since AND at <
 DAYS_MAX: Final = 92
 REFUSED: Final = "DENY"
 _ENDS: Final = "SELECT min(first), max(last) FROM days WHERE day >= :first AND day <= :last"
-
-
-class Facet(StrEnum):
-    """By what decisions are counted."""
-
-    ORGANISATION = "organisation"
-    TASK = "task"
-    LEGAL_BASIS = "legal_basis"
-    PURPOSE = "purpose"
-    CATEGORY = "category"
-    OUTCOME = "outcome"
-    RULE = "rule"
 
 
 class Wanted(NamedTuple):
@@ -166,16 +152,10 @@ class DayCounts(NamedTuple):
     refused: int
 
 
-def basis_of(kind: Kind) -> str:
-    """Return the legal basis as it is told: with its version, where it was judged on one."""
-    return f"{kind.basis}@{kind.version}" if kind.version else NO_BASIS
-
-
-def page(database: Database, wanted: Wanted, span: Span, limit: int) -> list[int]:
+def page(database: DecisionFile, wanted: Wanted, span: Span, limit: int) -> list[int]:
     """Return the positions of at most `limit` decisions, in the order asked. Raises StoreUnavailable."""
     with database.reading() as c, ExitStack() as opened:
-        asked = {} if wanted.of_any_kind else _kinds(c)
-        kinds = {number for number, kind in asked.items() if wanted.fits(kind)}
+        kinds = set() if wanted.of_any_kind else _fitting(database.known.read_on(c), wanted)
         if wanted.decision_id or wanted.resident:
             rows = _of_one(c, wanted, span, opened)
             found = (position for position, kind in rows if wanted.of_any_kind or kind in kinds)
@@ -189,40 +169,42 @@ def page(database: Database, wanted: Wanted, span: Span, limit: int) -> list[int
         return list(islice(_merged(c, _values(wanted, span), span, heads, opened), limit))
 
 
-def counts(database: Database, wanted: Wanted, position: int) -> Counts:
+def counts(database: DecisionFile, wanted: Wanted, position: int) -> Counts:
     """Count what was decided before a position. Raises StoreUnavailable."""
     with database.reading() as c, ExitStack() as opened:
-        kinds = {number: kind for number, kind in _kinds(c).items() if wanted.fits(kind)}
+        known = database.known.read_on(c)
         if wanted.decision_id or wanted.resident:
             found = Counter(kind for _, kind in _of_one(c, wanted, Span(end=position), opened))
         else:
             found = _within(c, wanted)
             found.subtract(_counted(c, _SINCE, wanted, position=position))
-    total, facets = 0, {facet: Counter[str]() for facet in Facet}
-    for number, kind in kinds.items():
-        count = found[number]
-        if not count:
-            continue
-        total += count
-        facets[Facet.ORGANISATION][kind.organisation] += count
-        facets[Facet.TASK][kind.task] += count
-        facets[Facet.LEGAL_BASIS][basis_of(kind)] += count
-        facets[Facet.PURPOSE][kind.purpose] += count
-        facets[Facet.OUTCOME][kind.outcome] += count
-        for category in kind.categories.split():
-            facets[Facet.CATEGORY][category] += count
-        for rule in kind.rules.split():
-            facets[Facet.RULE][rule] += count
+    return _summed(known, wanted, found)
+
+
+def _summed(known: Known, wanted: Wanted, found: Counter[int]) -> Counts:
+    """Return the counts of kinds as those of values."""
+    fits, total, sums = wanted.fits, 0, [0] * len(known.values)
+    every = wanted.of_any_kind
+    for number, count in found.items():
+        if count and (every or fits(known.kinds[number])):
+            total += count
+            for place in known.places[number]:
+                sums[place] += count
+    facets = {facet: Counter[str]() for facet in Facet}
+    for value, count in zip(known.values, sums, strict=True):
+        if count:
+            facets[value.facet][value.word] = count
     return Counts(total, facets)
 
 
-def by_day(database: Database, wanted: Wanted, position: int) -> dict[int, DayCounts]:
+def by_day(database: DecisionFile, wanted: Wanted, position: int) -> dict[int, DayCounts]:
     """Count by day (since 1970, UTC) what was decided before a position. Raises StoreUnavailable.
 
     Only of the newest days that can have any, `DAYS_MAX` of them: a day costs a look at each of its kinds.
     """
     with database.reading() as c, ExitStack() as opened:
-        kinds = {number: kind for number, kind in _kinds(c).items() if wanted.fits(kind)}
+        known = database.known.read_on(c)
+        kinds = _fitting(known, wanted)
         (newest,) = c.execute(_NEWEST, {"last": (wanted.until - 1) // DAY_US}).fetchone()
         if newest is None:
             return {}
@@ -232,7 +214,7 @@ def by_day(database: Database, wanted: Wanted, position: int) -> dict[int, DayCo
         )
         values = {
             "kinds": json.dumps(sorted(kinds)),
-            "apart": json.dumps(sorted(number for number, kind in kinds.items() if kind.outcome == REFUSED)),
+            "apart": json.dumps(sorted(one for one in kinds if known.kinds[one].outcome == REFUSED)),
             "day_us": DAY_US,
         }
         if wanted.decision_id or wanted.resident:
@@ -266,13 +248,16 @@ def _days(c: sqlite3.Connection, statement: str, values: Mapping[str, Any]) -> C
     return Counter({(day, apart): count for day, apart, count in c.execute(statement, values)})
 
 
-def position_of(database: Database, decision_id: str) -> int:
+def position_of(database: DecisionFile, decision_id: str) -> int:
     """Return where a decision is recorded, 0 where none has this id. Raises StoreUnavailable."""
     return next(iter(page(database, Wanted(decision_id=decision_id), Span(), 1)), 0)
 
 
-def _kinds(c: sqlite3.Connection) -> dict[int, Kind]:
-    return {row[0]: Kind._make(row[1:]) for row in c.execute(_KINDS)}
+def _fitting(known: Known, wanted: Wanted) -> set[int]:
+    """Return the kinds that are asked."""
+    if wanted.of_any_kind:
+        return set(known.kinds)
+    return {number for number, kind in known.kinds.items() if wanted.fits(kind)}
 
 
 def _of_one(

@@ -32,7 +32,9 @@ REST_S: Final = 0.25
 class ReadModel(Protocol):
     """What a follower feeds."""
 
-    database: Database
+    @property
+    def database(self) -> Database:
+        """Its file."""
 
     @property
     def name(self) -> str:

@@ -31,15 +31,26 @@ class Named:
     def of(self, oin: str, reader: EventReader) -> Sequence[str]:
         """Return the streams of an organisation's subscriptions, oldest first. Raises StoreUnavailable."""
         with self._lock:
-            while True:
-                rows = reader.page(self._position, ROWS_PER_LOOK, TOPICS)
-                for row in rows:
-                    organisation = row.stream.removeprefix(f"{DELIVERY.name}-").partition("/")[0]
-                    streams = self._streams.setdefault(organisation, {})
-                    if row.topic == DeliverySubscribed.TOPIC:
-                        streams[row.stream] = None
-                    else:
-                        streams.pop(row.stream, None)
-                    self._position = row.position
-                if len(rows) < ROWS_PER_LOOK:
-                    return tuple(self._streams.get(oin, ()))
+            self._read_on(reader)
+            return tuple(self._streams.get(oin, ()))
+
+    def every(self, reader: EventReader, oin: str = "") -> Sequence[str]:
+        """Return the streams of all subscriptions, or of one organisation's. Raises StoreUnavailable."""
+        with self._lock:
+            self._read_on(reader)
+            found = self._streams.values() if not oin else [self._streams.get(oin, {})]
+            return tuple(stream for streams in found for stream in streams)
+
+    def _read_on(self, reader: EventReader) -> None:
+        while True:
+            rows = reader.page(self._position, ROWS_PER_LOOK, TOPICS)
+            for row in rows:
+                organisation = row.stream.removeprefix(f"{DELIVERY.name}-").partition("/")[0]
+                streams = self._streams.setdefault(organisation, {})
+                if row.topic == DeliverySubscribed.TOPIC:
+                    streams[row.stream] = None
+                else:
+                    streams.pop(row.stream, None)
+                self._position = row.position
+            if len(rows) < ROWS_PER_LOOK:
+                return

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+    from typing import BinaryIO
 
     from exchange.keys.identity import IdentityKeys, IdentityResolver
     from exchange.keys.voprf import BatchEvaluation
+    from exchange.ledger.checkpoints import PastCheckpoint
     from exchange.ledger.years import YearLog
     from exchange.pipeline.cosigning import Witnessed
     from exchange.pipeline.hot import HotStates, Loader
@@ -63,6 +65,25 @@ class LedgerReads(Protocol):
         ...
 
 
+class Packs(Protocol):
+    """What of the ledger lies in files and databases, and is asked from a thread."""
+
+    def checkpoints(self, origin: str, below: int, limit: int) -> list[PastCheckpoint]:
+        """Return at most `limit` signed checkpoints of a log, of the newest where unnamed, largest first.
+
+        Raises RequestInvalid for a log that is none here.
+        """
+        ...
+
+    def made(self, origin: str, since: int) -> BinaryIO:
+        """Return the audit pack of a log, opened at its first byte; it lies on disk and has no name.
+
+        Raises RequestInvalid for a log that is none here and a size it has not, Unavailable while nothing is
+        signed, StoreUnavailable.
+        """
+        ...
+
+
 class SecondParty(Protocol):
     """Who holds the other half of the identity key."""
 
@@ -95,6 +116,7 @@ class Parts:
     identity: IdentityKeys
     links: IdentityResolver
     ledger: LedgerReads
+    packs: Packs
     register: Registers
     obligations: ObligationList
     decisions: DecisionList

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 OF_ONE: Final = ("Get", "Find")
 # What is found, and what is given to take along, never in an emergency: an answer whole, a proof. Else: read.
 SEARCHES: Final = ("Find", "List")
-TAKEN_ALONG: Final = frozenset({"GetAccessAnswer", "GetConsentReceipt", "GetPortableCopy"})
+TAKEN_ALONG: Final = frozenset(
+    {"StreamLog", "StreamPack", "GetAccessAnswer", "GetConsentReceipt", "GetPortableCopy"}
+)
 # What one organisation gives another by name.
 DISCLOSES: Final = frozenset({"GetIdentity"})
 

@@ -182,6 +182,38 @@ DUTY_OUTCOME_NOT_AN_OBJECTION: DutyOutcome.ValueType  # 6
 """The resident, asked, did not mean to object; says why."""
 Global___DutyOutcome: _TypeAlias = DutyOutcome  # noqa: Y015
 
+class _LogForm:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LogFormEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LogForm.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LOG_FORM_UNSPECIFIED: _LogForm.ValueType  # 0
+    """None; refused."""
+    LOG_FORM_LOGBOEK_DATAVERWERKINGEN: _LogForm.ValueType  # 1
+    """Logboek Dataverwerkingen (Logius): a line for each action and resident, without staff."""
+    LOG_FORM_VERWERKINGENLOGGING: _LogForm.ValueType  # 2
+    """Verwerkingenlogging (VNG): the same with the kinds of data. To the operator's officer alone."""
+    LOG_FORM_NEN7513: _LogForm.ValueType  # 3
+    """NEN 7513: who saw or recorded what of a resident's health. To the operator's officer alone."""
+    LOG_FORM_AUTHORIZATION_DECISION_LOG: _LogForm.ValueType  # 4
+    """Authorization Decision Log (VNG): a record for each decision."""
+
+class LogForm(_LogForm, metaclass=_LogFormEnumTypeWrapper):
+    """In the form of which standard a log is told."""
+
+LOG_FORM_UNSPECIFIED: LogForm.ValueType  # 0
+"""None; refused."""
+LOG_FORM_LOGBOEK_DATAVERWERKINGEN: LogForm.ValueType  # 1
+"""Logboek Dataverwerkingen (Logius): a line for each action and resident, without staff."""
+LOG_FORM_VERWERKINGENLOGGING: LogForm.ValueType  # 2
+"""Verwerkingenlogging (VNG): the same with the kinds of data. To the operator's officer alone."""
+LOG_FORM_NEN7513: LogForm.ValueType  # 3
+"""NEN 7513: who saw or recorded what of a resident's health. To the operator's officer alone."""
+LOG_FORM_AUTHORIZATION_DECISION_LOG: LogForm.ValueType  # 4
+"""Authorization Decision Log (VNG): a record for each decision."""
+Global___LogForm: _TypeAlias = LogForm  # noqa: Y015
+
 @_typing.final
 class DecisionFilter(_message.Message):
     """Which decisions are asked: all of these must hold, and of a list one of its values. What is empty asks nothing."""
@@ -1699,3 +1731,259 @@ class SummariseMonthResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SummariseMonthResponse: _TypeAlias = SummariseMonthResponse  # noqa: Y015
+
+@_typing.final
+class StreamLogRequest(_message.Message):
+    """Asks for a log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    FORM_FIELD_NUMBER: _builtins.int
+    FROM_TIME_FIELD_NUMBER: _builtins.int
+    BEFORE_TIME_FIELD_NUMBER: _builtins.int
+    form: Global___LogForm.ValueType
+    """In which form."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-AUDIT-39."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields: "lines"."""
+
+    @_builtins.property
+    def from_time(self) -> _timestamp_pb2.Timestamp:
+        """Only what was decided at this moment or later; from the first where it is left out."""
+
+    @_builtins.property
+    def before_time(self) -> _timestamp_pb2.Timestamp:
+        """Only what was decided before this moment; up to this very question where it is left out."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        form: Global___LogForm.ValueType = ...,
+        from_time: _timestamp_pb2.Timestamp | None = ...,
+        before_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "claim", b"claim", "from_time", b"from_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "claim", b"claim", "fields", b"fields", "form", b"form", "from_time", b"from_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamLogRequest: _TypeAlias = StreamLogRequest  # noqa: Y015
+
+@_typing.final
+class StreamLogResponse(_message.Message):
+    """A part of a log; perhaps an empty one, which says that the search goes on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The recorded decision behind the whole export."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each is one object of JSON, without line ends."""
+
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[_builtins.str] | None = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamLogResponse: _TypeAlias = StreamLogResponse  # noqa: Y015
+
+@_typing.final
+class StreamPackRequest(_message.Message):
+    """Asks for an audit pack."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    SINCE_SIZE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    since_size: _builtins.int
+    """Size of the checkpoint that was checked last: the pack proves that the log only grew since; 0 for none."""
+    origin: _builtins.str
+    """Name of the log; empty for the newest one."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-AUDIT-39."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields: "content"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        since_size: _builtins.int = ...,
+        origin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "origin", b"origin", "since_size", b"since_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamPackRequest: _TypeAlias = StreamPackRequest  # noqa: Y015
+
+@_typing.final
+class StreamPackResponse(_message.Message):
+    """A part of the pack; perhaps an empty one, while it is made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """The next bytes of the file."""
+    decision_id: _builtins.str
+    """The recorded decision behind the whole pack."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "decision_id", b"decision_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamPackResponse: _TypeAlias = StreamPackResponse  # noqa: Y015
+
+@_typing.final
+class ListDeliveriesRequest(_message.Message):
+    """Asks for named subscriptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """At most 200; 0 for 50."""
+    page_token: _builtins.str
+    """Of the page before."""
+    @_builtins.property
+    def claim(self) -> _common_pb2.Claim:
+        """On what ground: FG-AUDIT-39."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Wanted fields, such as "deliveries.followed"."""
+
+    def __init__(
+        self,
+        *,
+        claim: _common_pb2.Claim | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fields", b"fields", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeliveriesRequest: _TypeAlias = ListDeliveriesRequest  # noqa: Y015
+
+@_typing.final
+class Delivery(_message.Message):
+    """How one system follows what happens; nothing of what it was told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANISATION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_ID_FIELD_NUMBER: _builtins.int
+    FOLLOWED_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGE_TIME_FIELD_NUMBER: _builtins.int
+    FAILING_FIELD_NUMBER: _builtins.int
+    PARKED_FIELD_NUMBER: _builtins.int
+    organisation: _builtins.str
+    """OIN of whose system it is."""
+    task: _builtins.str
+    """In which task."""
+    subscription_id: _builtins.str
+    """The name that organisation gave it."""
+    followed: _builtins.bool
+    """Whether a stream of it is open now."""
+    failing: _builtins.int
+    """Events its system could not take, and is tried again with."""
+    parked: _builtins.int
+    """Events that were put aside because its system could not take them."""
+    @_builtins.property
+    def acknowledge_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last written down how far its system got."""
+
+    def __init__(
+        self,
+        *,
+        organisation: _builtins.str = ...,
+        task: _builtins.str = ...,
+        subscription_id: _builtins.str = ...,
+        followed: _builtins.bool = ...,
+        acknowledge_time: _timestamp_pb2.Timestamp | None = ...,
+        failing: _builtins.int = ...,
+        parked: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge_time", b"acknowledge_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_time", b"acknowledge_time", "failing", b"failing", "followed", b"followed", "organisation", b"organisation", "parked", b"parked", "subscription_id", b"subscription_id", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
+
+@_typing.final
+class ListDeliveriesResponse(_message.Message):
+    """A page of named subscriptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    decision_id: _builtins.str
+    """The recorded decision behind this answer."""
+    @_builtins.property
+    def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery]:
+        """By organisation and name."""
+
+    def __init__(
+        self,
+        *,
+        deliveries: _abc.Iterable[Global___Delivery] | None = ...,
+        next_page_token: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "deliveries", b"deliveries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeliveriesResponse: _TypeAlias = ListDeliveriesResponse  # noqa: Y015

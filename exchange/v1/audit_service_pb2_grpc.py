@@ -80,6 +80,21 @@ class AuditServiceStub:
                 request_serializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthResponse.FromString,
                 _registered_method=True)
+        self.StreamLog = channel.unary_stream(
+                '/exchange.v1.AuditService/StreamLog',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.StreamLogRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.StreamLogResponse.FromString,
+                _registered_method=True)
+        self.StreamPack = channel.unary_stream(
+                '/exchange.v1.AuditService/StreamPack',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.StreamPackRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.StreamPackResponse.FromString,
+                _registered_method=True)
+        self.ListDeliveries = channel.unary_unary(
+                '/exchange.v1.AuditService/ListDeliveries',
+                request_serializer=exchange_dot_v1_dot_audit__service__pb2.ListDeliveriesRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_audit__service__pb2.ListDeliveriesResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -156,6 +171,30 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamLog(self, request, context):
+        """Streams the log of a span of time in the form of a standard, a line of JSON for each record, oldest first.
+        The whole export is one recorded decision. A stream that ends with OK was whole.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamPack(self, request, context):
+        """Streams the audit pack of a log to the operator's officer: the very file that is made beside the service.
+        The whole pack is one recorded decision. A stream that ends with OK was whole.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeliveries(self, request, context):
+        """Lists the named subscriptions by which systems follow what happens, and whether each is followed now.
+        Reading is itself a recorded decision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -203,6 +242,21 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.SummariseMonth,
                     request_deserializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_audit__service__pb2.SummariseMonthResponse.SerializeToString,
+            ),
+            'StreamLog': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamLog,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.StreamLogRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.StreamLogResponse.SerializeToString,
+            ),
+            'StreamPack': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamPack,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.StreamPackRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.StreamPackResponse.SerializeToString,
+            ),
+            'ListDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeliveries,
+                    request_deserializer=exchange_dot_v1_dot_audit__service__pb2.ListDeliveriesRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_audit__service__pb2.ListDeliveriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -449,6 +503,87 @@ class AuditService:
             '/exchange.v1.AuditService/SummariseMonth',
             exchange_dot_v1_dot_audit__service__pb2.SummariseMonthRequest.SerializeToString,
             exchange_dot_v1_dot_audit__service__pb2.SummariseMonthResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/exchange.v1.AuditService/StreamLog',
+            exchange_dot_v1_dot_audit__service__pb2.StreamLogRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.StreamLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamPack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/exchange.v1.AuditService/StreamPack',
+            exchange_dot_v1_dot_audit__service__pb2.StreamPackRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.StreamPackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.AuditService/ListDeliveries',
+            exchange_dot_v1_dot_audit__service__pb2.ListDeliveriesRequest.SerializeToString,
+            exchange_dot_v1_dot_audit__service__pb2.ListDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,6 +65,18 @@ class AuditServiceStub:
     """Counts the decisions and duties of one month, and says how the ledger stands: no person is in it.
     Reading is itself a recorded decision.
     """
+    StreamLog: _grpc.UnaryStreamMultiCallable[_audit_service_pb2.StreamLogRequest, _audit_service_pb2.StreamLogResponse]
+    """Streams the log of a span of time in the form of a standard, a line of JSON for each record, oldest first.
+    The whole export is one recorded decision. A stream that ends with OK was whole.
+    """
+    StreamPack: _grpc.UnaryStreamMultiCallable[_audit_service_pb2.StreamPackRequest, _audit_service_pb2.StreamPackResponse]
+    """Streams the audit pack of a log to the operator's officer: the very file that is made beside the service.
+    The whole pack is one recorded decision. A stream that ends with OK was whole.
+    """
+    ListDeliveries: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListDeliveriesRequest, _audit_service_pb2.ListDeliveriesResponse]
+    """Lists the named subscriptions by which systems follow what happens, and whether each is followed now.
+    Reading is itself a recorded decision.
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -101,6 +113,18 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """
     SummariseMonth: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.SummariseMonthRequest, _audit_service_pb2.SummariseMonthResponse]  # type: ignore[assignment]
     """Counts the decisions and duties of one month, and says how the ledger stands: no person is in it.
+    Reading is itself a recorded decision.
+    """
+    StreamLog: _aio.UnaryStreamMultiCallable[_audit_service_pb2.StreamLogRequest, _audit_service_pb2.StreamLogResponse]  # type: ignore[assignment]
+    """Streams the log of a span of time in the form of a standard, a line of JSON for each record, oldest first.
+    The whole export is one recorded decision. A stream that ends with OK was whole.
+    """
+    StreamPack: _aio.UnaryStreamMultiCallable[_audit_service_pb2.StreamPackRequest, _audit_service_pb2.StreamPackResponse]  # type: ignore[assignment]
+    """Streams the audit pack of a log to the operator's officer: the very file that is made beside the service.
+    The whole pack is one recorded decision. A stream that ends with OK was whole.
+    """
+    ListDeliveries: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListDeliveriesRequest, _audit_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
+    """Lists the named subscriptions by which systems follow what happens, and whether each is followed now.
     Reading is itself a recorded decision.
     """
 
@@ -190,6 +214,36 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.SummariseMonthResponse, _abc.Awaitable[_audit_service_pb2.SummariseMonthResponse]]:
         """Counts the decisions and duties of one month, and says how the ledger stands: no person is in it.
+        Reading is itself a recorded decision.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamLog(
+        self,
+        request: _audit_service_pb2.StreamLogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_audit_service_pb2.StreamLogResponse], _abc.AsyncIterator[_audit_service_pb2.StreamLogResponse]]:
+        """Streams the log of a span of time in the form of a standard, a line of JSON for each record, oldest first.
+        The whole export is one recorded decision. A stream that ends with OK was whole.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamPack(
+        self,
+        request: _audit_service_pb2.StreamPackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_audit_service_pb2.StreamPackResponse], _abc.AsyncIterator[_audit_service_pb2.StreamPackResponse]]:
+        """Streams the audit pack of a log to the operator's officer: the very file that is made beside the service.
+        The whole pack is one recorded decision. A stream that ends with OK was whole.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDeliveries(
+        self,
+        request: _audit_service_pb2.ListDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ListDeliveriesResponse, _abc.Awaitable[_audit_service_pb2.ListDeliveriesResponse]]:
+        """Lists the named subscriptions by which systems follow what happens, and whether each is followed now.
         Reading is itself a recorded decision.
         """
 

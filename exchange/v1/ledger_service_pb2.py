@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from exchange.v1 import options_pb2 as exchange_dot_v1_dot_options__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n exchange/v1/ledger_service.proto\x12\x0b\x65xchange.v1\x1a\x19\x65xchange/v1/options.proto\"7\n\x14GetCheckpointRequest\x12\x1f\n\x06origin\x18\x01 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xff\x01\"\x06origin\"\x89\x01\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\"\n\x11missing_witnesses\x18\x02 \x03(\tB\x07\x92\xb5\x18\x03(\x80\x02\x12\x0e\n\x06quorum\x18\x03 \x01(\x08\x12(\n\x07opening\x18\x04 \x01(\x0b\x32\x17.exchange.v1.LogOpening\">\n\nLogOpening\x12\x12\n\nfirst_leaf\x18\x01 \x01(\x03\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\r\n\x05\x65vent\x18\x03 \x01(\x0c\"h\n\x11GetReceiptRequest\x12#\n\nleaf_index\x18\x01 \x01(\x03\x42\x0f\x92\xb5\x18\x0b\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\x12\x14\n\x0c\x61wait_quorum\x18\x02 \x01(\x08\x12\x18\n\x10second_signature\x18\x03 \x01(\x08\"\\\n\x12GetReceiptResponse\x12\x12\n\ntlog_proof\x18\x01 \x01(\t\x12\"\n\x11missing_witnesses\x18\x02 \x03(\tB\x07\x92\xb5\x18\x03(\x80\x02\x12\x0e\n\x06quorum\x18\x03 \x01(\x08\"c\n\x1aGetConsistencyProofRequest\x12$\n\tfrom_size\x18\x01 \x01(\x03\x42\x11\x92\xb5\x18\r0\x02\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\x12\x1f\n\x06origin\x18\x02 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xff\x01\"\x06origin\"I\n\x1bGetConsistencyProofResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\x16\n\x06hashes\x18\x02 \x03(\x0c\x42\x06\x92\xb5\x18\x02(@2\xaf\x02\n\rLedgerService\x12[\n\rGetCheckpoint\x12!.exchange.v1.GetCheckpointRequest\x1a\".exchange.v1.GetCheckpointResponse\"\x03\x90\x02\x01\x12R\n\nGetReceipt\x12\x1e.exchange.v1.GetReceiptRequest\x1a\x1f.exchange.v1.GetReceiptResponse\"\x03\x90\x02\x01\x12m\n\x13GetConsistencyProof\x12\'.exchange.v1.GetConsistencyProofRequest\x1a(.exchange.v1.GetConsistencyProofResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n exchange/v1/ledger_service.proto\x12\x0b\x65xchange.v1\x1a\x19\x65xchange/v1/options.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"7\n\x14GetCheckpointRequest\x12\x1f\n\x06origin\x18\x01 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xff\x01\"\x06origin\"\x89\x01\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\"\n\x11missing_witnesses\x18\x02 \x03(\tB\x07\x92\xb5\x18\x03(\x80\x02\x12\x0e\n\x06quorum\x18\x03 \x01(\x08\x12(\n\x07opening\x18\x04 \x01(\x0b\x32\x17.exchange.v1.LogOpening\">\n\nLogOpening\x12\x12\n\nfirst_leaf\x18\x01 \x01(\x03\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\r\n\x05\x65vent\x18\x03 \x01(\x0c\"h\n\x11GetReceiptRequest\x12#\n\nleaf_index\x18\x01 \x01(\x03\x42\x0f\x92\xb5\x18\x0b\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\x12\x14\n\x0c\x61wait_quorum\x18\x02 \x01(\x08\x12\x18\n\x10second_signature\x18\x03 \x01(\x08\"\\\n\x12GetReceiptResponse\x12\x12\n\ntlog_proof\x18\x01 \x01(\t\x12\"\n\x11missing_witnesses\x18\x02 \x03(\tB\x07\x92\xb5\x18\x03(\x80\x02\x12\x0e\n\x06quorum\x18\x03 \x01(\x08\"c\n\x1aGetConsistencyProofRequest\x12$\n\tfrom_size\x18\x01 \x01(\x03\x42\x11\x92\xb5\x18\r0\x02\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\x12\x1f\n\x06origin\x18\x02 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xff\x01\"\x06origin\"I\n\x1bGetConsistencyProofResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\x16\n\x06hashes\x18\x02 \x03(\x0c\x42\x06\x92\xb5\x18\x02(@\"|\n\x16ListCheckpointsRequest\x12\x1f\n\x06origin\x18\x01 \x01(\tB\x0f\x92\xb5\x18\x0b\x18\xff\x01\"\x06origin\x12#\n\nbelow_size\x18\x02 \x01(\x03\x42\x0f\x92\xb5\x18\x0b\x38\x80\x80\xd4\xaf\xf9\xdc\xfc\x1f@\x01\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\x92\xb5\x18\x05\x38\x90\x03@\x01\"b\n\x0ePastCheckpoint\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12.\n\nclaim_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncheckpoint\x18\x03 \x01(\t\"b\n\x17ListCheckpointsResponse\x12\x39\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x1b.exchange.v1.PastCheckpointB\x07\x92\xb5\x18\x03(\xc8\x01\x12\x0c\n\x04more\x18\x02 \x01(\x08\x32\x92\x03\n\rLedgerService\x12[\n\rGetCheckpoint\x12!.exchange.v1.GetCheckpointRequest\x1a\".exchange.v1.GetCheckpointResponse\"\x03\x90\x02\x01\x12R\n\nGetReceipt\x12\x1e.exchange.v1.GetReceiptRequest\x1a\x1f.exchange.v1.GetReceiptResponse\"\x03\x90\x02\x01\x12m\n\x13GetConsistencyProof\x12\'.exchange.v1.GetConsistencyProofRequest\x1a(.exchange.v1.GetConsistencyProofResponse\"\x03\x90\x02\x01\x12\x61\n\x0fListCheckpoints\x12#.exchange.v1.ListCheckpointsRequest\x1a$.exchange.v1.ListCheckpointsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,26 +47,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCONSISTENCYPROOFREQUEST'].fields_by_name['origin']._serialized_options = b'\222\265\030\013\030\377\001\"\006origin'
   _globals['_GETCONSISTENCYPROOFRESPONSE'].fields_by_name['hashes']._loaded_options = None
   _globals['_GETCONSISTENCYPROOFRESPONSE'].fields_by_name['hashes']._serialized_options = b'\222\265\030\002(@'
+  _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['origin']._loaded_options = None
+  _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['origin']._serialized_options = b'\222\265\030\013\030\377\001\"\006origin'
+  _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['below_size']._loaded_options = None
+  _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['below_size']._serialized_options = b'\222\265\030\0138\200\200\324\257\371\334\374\037@\001'
+  _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\222\265\030\0058\220\003@\001'
+  _globals['_LISTCHECKPOINTSRESPONSE'].fields_by_name['checkpoints']._loaded_options = None
+  _globals['_LISTCHECKPOINTSRESPONSE'].fields_by_name['checkpoints']._serialized_options = b'\222\265\030\003(\310\001'
   _globals['_LEDGERSERVICE'].methods_by_name['GetCheckpoint']._loaded_options = None
   _globals['_LEDGERSERVICE'].methods_by_name['GetCheckpoint']._serialized_options = b'\220\002\001'
   _globals['_LEDGERSERVICE'].methods_by_name['GetReceipt']._loaded_options = None
   _globals['_LEDGERSERVICE'].methods_by_name['GetReceipt']._serialized_options = b'\220\002\001'
   _globals['_LEDGERSERVICE'].methods_by_name['GetConsistencyProof']._loaded_options = None
   _globals['_LEDGERSERVICE'].methods_by_name['GetConsistencyProof']._serialized_options = b'\220\002\001'
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=76
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=131
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=134
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=271
-  _globals['_LOGOPENING']._serialized_start=273
-  _globals['_LOGOPENING']._serialized_end=335
-  _globals['_GETRECEIPTREQUEST']._serialized_start=337
-  _globals['_GETRECEIPTREQUEST']._serialized_end=441
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=443
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=535
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=537
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=636
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=638
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=711
-  _globals['_LEDGERSERVICE']._serialized_start=714
-  _globals['_LEDGERSERVICE']._serialized_end=1017
+  _globals['_LEDGERSERVICE'].methods_by_name['ListCheckpoints']._loaded_options = None
+  _globals['_LEDGERSERVICE'].methods_by_name['ListCheckpoints']._serialized_options = b'\220\002\001'
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=109
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=164
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=167
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=304
+  _globals['_LOGOPENING']._serialized_start=306
+  _globals['_LOGOPENING']._serialized_end=368
+  _globals['_GETRECEIPTREQUEST']._serialized_start=370
+  _globals['_GETRECEIPTREQUEST']._serialized_end=474
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=476
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=568
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=570
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=669
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=671
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=744
+  _globals['_LISTCHECKPOINTSREQUEST']._serialized_start=746
+  _globals['_LISTCHECKPOINTSREQUEST']._serialized_end=870
+  _globals['_PASTCHECKPOINT']._serialized_start=872
+  _globals['_PASTCHECKPOINT']._serialized_end=970
+  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_start=972
+  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_end=1070
+  _globals['_LEDGERSERVICE']._serialized_start=1073
+  _globals['_LEDGERSERVICE']._serialized_end=1475
 # @@protoc_insertion_point(module_scope)

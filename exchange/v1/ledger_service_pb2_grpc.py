@@ -50,6 +50,11 @@ class LedgerServiceStub:
                 request_serializer=exchange_dot_v1_dot_ledger__service__pb2.GetConsistencyProofRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_ledger__service__pb2.GetConsistencyProofResponse.FromString,
                 _registered_method=True)
+        self.ListCheckpoints = channel.unary_unary(
+                '/exchange.v1.LedgerService/ListCheckpoints',
+                request_serializer=exchange_dot_v1_dot_ledger__service__pb2.ListCheckpointsRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_ledger__service__pb2.ListCheckpointsResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
@@ -77,6 +82,13 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCheckpoints(self, request, context):
+        """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.GetConsistencyProof,
                     request_deserializer=exchange_dot_v1_dot_ledger__service__pb2.GetConsistencyProofRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_ledger__service__pb2.GetConsistencyProofResponse.SerializeToString,
+            ),
+            'ListCheckpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCheckpoints,
+                    request_deserializer=exchange_dot_v1_dot_ledger__service__pb2.ListCheckpointsRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_ledger__service__pb2.ListCheckpointsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class LedgerService:
             '/exchange.v1.LedgerService/GetConsistencyProof',
             exchange_dot_v1_dot_ledger__service__pb2.GetConsistencyProofRequest.SerializeToString,
             exchange_dot_v1_dot_ledger__service__pb2.GetConsistencyProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCheckpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.LedgerService/ListCheckpoints',
+            exchange_dot_v1_dot_ledger__service__pb2.ListCheckpointsRequest.SerializeToString,
+            exchange_dot_v1_dot_ledger__service__pb2.ListCheckpointsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,8 @@ class LedgerServiceStub:
     """Gives the proof that a leaf is in the ledger (c2sp.org/tlog-proof@v1), waiting for a checkpoint that covers it."""
     GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetConsistencyProofRequest, _ledger_service_pb2.GetConsistencyProofResponse]
     """Gives the proof that the newest checkpoint only added to an earlier one (RFC 9162 section 2.1.4)."""
+    ListCheckpoints: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ListCheckpointsRequest, _ledger_service_pb2.ListCheckpointsResponse]
+    """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it."""
 
 @_typing.type_check_only
 class LedgerServiceAsyncStub(LedgerServiceStub):
@@ -51,6 +53,8 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """Gives the proof that a leaf is in the ledger (c2sp.org/tlog-proof@v1), waiting for a checkpoint that covers it."""
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetConsistencyProofRequest, _ledger_service_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
     """Gives the proof that the newest checkpoint only added to an earlier one (RFC 9162 section 2.1.4)."""
+    ListCheckpoints: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListCheckpointsRequest, _ledger_service_pb2.ListCheckpointsResponse]  # type: ignore[assignment]
+    """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it."""
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Proofs. Checkpoints and proofs hold no personal data and need no decision; entries are never given here."""
@@ -78,5 +82,13 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.GetConsistencyProofResponse, _abc.Awaitable[_ledger_service_pb2.GetConsistencyProofResponse]]:
         """Gives the proof that the newest checkpoint only added to an earlier one (RFC 9162 section 2.1.4)."""
+
+    @_abc_1.abstractmethod
+    def ListCheckpoints(
+        self,
+        request: _ledger_service_pb2.ListCheckpointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.ListCheckpointsResponse, _abc.Awaitable[_ledger_service_pb2.ListCheckpointsResponse]]:
+        """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it."""
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

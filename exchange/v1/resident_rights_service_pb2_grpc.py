@@ -207,6 +207,11 @@ class ResidentRightsServiceStub:
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsRequest.SerializeToString,
                 response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsResponse.FromString,
                 _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/exchange.v1.ResidentRightsService/ListErasures',
+                request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListErasuresResponse.FromString,
+                _registered_method=True)
         self.ConfirmPurge = channel.unary_unary(
                 '/exchange.v1.ResidentRightsService/ConfirmPurge',
                 request_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ConfirmPurgeRequest.SerializeToString,
@@ -472,6 +477,13 @@ class ResidentRightsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListErasures(self, request, context):
+        """Lists the erasures that were executed, the newest first, each by its own id: to the operator alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ConfirmPurge(self, request, context):
         """Records what the caller did with what it was asked to erase; the first answer counts.
         """
@@ -651,6 +663,11 @@ def add_ResidentRightsServiceServicer_to_server(servicer, server):
                     servicer.ListPurgeRequests,
                     request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsRequest.FromString,
                     response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsResponse.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListErasuresRequest.FromString,
+                    response_serializer=exchange_dot_v1_dot_resident__rights__service__pb2.ListErasuresResponse.SerializeToString,
             ),
             'ConfirmPurge': grpc.unary_unary_rpc_method_handler(
                     servicer.ConfirmPurge,
@@ -1579,6 +1596,33 @@ class ResidentRightsService:
             '/exchange.v1.ResidentRightsService/ListPurgeRequests',
             exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsRequest.SerializeToString,
             exchange_dot_v1_dot_resident__rights__service__pb2.ListPurgeRequestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exchange.v1.ResidentRightsService/ListErasures',
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListErasuresRequest.SerializeToString,
+            exchange_dot_v1_dot_resident__rights__service__pb2.ListErasuresResponse.FromString,
             options,
             channel_credentials,
             insecure,

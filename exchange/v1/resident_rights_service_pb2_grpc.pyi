@@ -131,6 +131,8 @@ class ResidentRightsServiceStub:
     """Gives the certificate of an executed erasure: a statement, and the ledger's proof of its event."""
     ListPurgeRequests: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListPurgeRequestsRequest, _resident_rights_service_pb2.ListPurgeRequestsResponse]
     """Lists what recipients were asked to erase (GDPR 19), and what they said of it: to a recipient its own."""
+    ListErasures: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListErasuresRequest, _resident_rights_service_pb2.ListErasuresResponse]
+    """Lists the erasures that were executed, the newest first, each by its own id: to the operator alone."""
     ConfirmPurge: _grpc.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ConfirmPurgeRequest, _resident_rights_service_pb2.ConfirmPurgeResponse]
     """Records what the caller did with what it was asked to erase; the first answer counts."""
 
@@ -237,6 +239,8 @@ class ResidentRightsServiceAsyncStub(ResidentRightsServiceStub):
     """Gives the certificate of an executed erasure: a statement, and the ledger's proof of its event."""
     ListPurgeRequests: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListPurgeRequestsRequest, _resident_rights_service_pb2.ListPurgeRequestsResponse]  # type: ignore[assignment]
     """Lists what recipients were asked to erase (GDPR 19), and what they said of it: to a recipient its own."""
+    ListErasures: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ListErasuresRequest, _resident_rights_service_pb2.ListErasuresResponse]  # type: ignore[assignment]
+    """Lists the erasures that were executed, the newest first, each by its own id: to the operator alone."""
     ConfirmPurge: _aio.UnaryUnaryMultiCallable[_resident_rights_service_pb2.ConfirmPurgeRequest, _resident_rights_service_pb2.ConfirmPurgeResponse]  # type: ignore[assignment]
     """Records what the caller did with what it was asked to erase; the first answer counts."""
 
@@ -544,6 +548,14 @@ class ResidentRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resident_rights_service_pb2.ListPurgeRequestsResponse, _abc.Awaitable[_resident_rights_service_pb2.ListPurgeRequestsResponse]]:
         """Lists what recipients were asked to erase (GDPR 19), and what they said of it: to a recipient its own."""
+
+    @_abc_1.abstractmethod
+    def ListErasures(
+        self,
+        request: _resident_rights_service_pb2.ListErasuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resident_rights_service_pb2.ListErasuresResponse, _abc.Awaitable[_resident_rights_service_pb2.ListErasuresResponse]]:
+        """Lists the erasures that were executed, the newest first, each by its own id: to the operator alone."""
 
     @_abc_1.abstractmethod
     def ConfirmPurge(

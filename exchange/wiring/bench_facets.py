@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.errors import LedgerDiffers
 from exchange.projections import facets
-from exchange.projections.decisions import DAY_US, DecisionList, Filed, Kind, file_all
+from exchange.projections.decisions import DAY_US, DecisionList, Filed, file_all
 from exchange.projections.facets import Span, Wanted
+from exchange.projections.kinds import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exchange.projections.database import Database
+    from exchange.projections.decisions import DecisionFile
 
 DECISIONS: Final = 1_000_000
 DECISIONS_PER_BATCH: Final = 20_000
@@ -53,7 +54,7 @@ def with_facets(report: dict[str, Any]) -> dict[str, Any]:
     return report
 
 
-def fill(database: Database, decisions: int) -> None:
+def fill(database: DecisionFile, decisions: int) -> None:
     """File so many decisions."""
     after = database.position()
     while after < decisions:
@@ -63,7 +64,7 @@ def fill(database: Database, decisions: int) -> None:
         after = last
 
 
-def measured(database: Database, decisions: int) -> dict[str, Any]:
+def measured(database: DecisionFile, decisions: int) -> dict[str, Any]:
     """Return both figures: for each filter the median of its rounds, and of those the slowest."""
     end = decisions + 1
     if facets.counts(database, Wanted(), end).total != decisions:

@@ -37,6 +37,22 @@ def line_of(settings: Settings, target: str, clock: Callable[[], datetime]) -> L
     return Line(target, _credentials(credentials_folder(settings)), lambda: clock().timestamp())
 
 
+def renewed_credentials(settings: Settings, now: Credentials) -> Credentials | None:
+    """Return the credentials that lie there, None where they are those of now. Raises SettingsInvalid."""
+    found = _credentials(credentials_folder(settings))
+    if _written(found) == _written(now):
+        return None
+    if found.oin != now.oin:
+        raise SettingsInvalid(
+            "the console's credentials became those of another organisation", name="console_credentials"
+        )
+    return found
+
+
+def _written(one: Credentials) -> tuple[bytes, ...]:
+    return one.root_pem, one.certificate_pem, one.key_pem, one.signing_key.private_bytes_raw()
+
+
 def console_of(
     settings: Settings,
     url: str,
@@ -112,12 +128,15 @@ def _credentials(folder: Path) -> Credentials:
         oin, name = str(told["oin"]), str(told["name"])
         certificate = x509.load_pem_x509_certificate(files["client.pem"])
         signing_key = load_pem_private_key(files["signing.key"], None)
+        key = load_pem_private_key(files["client.key"], None)
     except (ValueError, KeyError, TypeError):
         raise SettingsInvalid(
             "the console's credentials cannot be read", name="console_credentials"
         ) from None
     serials = [one.value for one in certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)]
-    if serials != [oin] or not isinstance(signing_key, Ed25519PrivateKey):
+    # A renewal that is half written: the other half follows.
+    fits = key.public_key() == certificate.public_key()
+    if serials != [oin] or not fits or not isinstance(signing_key, Ed25519PrivateKey):
         raise SettingsInvalid("the console's credentials do not belong together", name="console_credentials")
     return Credentials(
         oin=oin,

@@ -1,7 +1,8 @@
 """A console as a process of its own, in another network zone: from its file to its end.
 
 Promises: its file names a console and nothing else, so that no key or database of the exchange is where the
-console is; half a console does not start.
+console is; half a console does not start; its certificate, and its credentials towards the exchange, are
+taken up where they are renewed on disk.
 Source: exchange/decisions/0125-the-console-is-a-client.md.
 """
 
@@ -19,14 +20,17 @@ from pydantic import ValidationError
 
 from exchange.errors import SettingsInvalid
 from exchange.logs import open_log
-from exchange.server.certificates import Material, refuse_out_of_time, refuse_unfit
+from exchange.server.certificates import refuse_out_of_time, refuse_unfit
 from exchange.settings import Settings, throw_away_settings
 from exchange.wiring.console_door import ConsoleDoor, refuse_half_a_console
 from exchange.wiring.core import utc_now
+from exchange.wiring.renewing import Renewing, read_material
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from exchange.server.certificates import Material
 
 OTHERS: Final = frozenset({"mode", "server_certificate", "server_key", "log_file", "log_level", "drain_s"})
 NEEDED: Final = ("console_port", "console_target", "console_credentials", "server_certificate", "server_key")
@@ -64,18 +68,22 @@ def console_settings(file: Path) -> Settings:
 
 async def _run(settings: Settings, told: Callable[[str], None] | None, ready: Path | None) -> None:
     log = open_log(settings.log_file, settings.log_level)
-    door = ConsoleDoor(settings, _material(settings), log, utc_now)
+    material = _material(settings)
+    door = ConsoleDoor(settings, material, log, utc_now)
+    renewing = Renewing(_files(settings), material, (door.renew,), log, utc_now, beside=(door.look,))
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     url = await door.start()
     try:
+        renewing.start()
         _say_ready(ready, url)
         log.info("ready", place="console")
         if told is not None:
             told(url)
         await stop.wait()
     finally:
+        await renewing.stop()
         await door.stop(settings.drain_s)
         _take_back(ready)
         log.info("stopped")
@@ -91,16 +99,19 @@ def _take_back(file: Path | None) -> None:
         file.unlink(missing_ok=True)
 
 
-def _material(settings: Settings) -> Material:
-    """Return the console's own certificate. Raises SettingsInvalid."""
+def _files(settings: Settings) -> tuple[Path, Path, Path]:
+    """Return where certificate and key lie; nobody shows one to it: its own stands for those of others."""
     assert settings.server_certificate is not None, "looked at before"
     assert settings.server_key is not None, "looked at before"
+    return settings.server_certificate, settings.server_key, settings.server_certificate
+
+
+def _material(settings: Settings) -> Material:
+    """Return the console's own certificate. Raises SettingsInvalid."""
     try:
-        certificate, key = settings.server_certificate.read_bytes(), settings.server_key.read_bytes()
-    except OSError:
-        raise SettingsInvalid("the console's certificate cannot be read", name="server_certificate") from None
-    # Nobody shows a certificate to it: who signs in, signs in at the provider.
-    material = Material(certificate, key, certificate)
+        material = read_material(_files(settings))
+    except SettingsInvalid:
+        raise SettingsInvalid("the console's certificate is not there", name="server_certificate") from None
     refuse_unfit(material)
     refuse_out_of_time(material, utc_now())
     return material

@@ -110,12 +110,31 @@ class ConsoleDoor:
         self._line = line_of(settings, target, self._clock)
         port = await self._door.start(settings.console_port)
         url = settings.console_url or f"https://localhost:{port}"
-        self._app = console_of(settings, url, self._line, log=self._log, clock=self._clock, fresh=os.urandom)
+        self._app = console_of(
+            settings,
+            url,
+            self._line,
+            log=self._log,
+            clock=self._clock,
+            fresh=os.urandom,
+            log_keys=self._log_keys,
+        )
         return url
 
     def renew(self, material: Material) -> None:
         """Show another certificate from the next connection on. Raises SettingsInvalid."""
         self._door.renew(material)
+
+    def look(self) -> bool:
+        """Take up the credentials that lie there; tell whether they are others. Raises SettingsInvalid."""
+        if self._line is None:
+            return False
+        from exchange.wiring.console import renewed_credentials  # noqa: PLC0415 -- as at the start
+
+        found = renewed_credentials(self._settings, self._line.organisation)
+        if found is not None:
+            self._line.renew(found)
+        return found is not None
 
     async def stop(self, grace_s: float) -> None:
         """Close it, and its line."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.projections.decisions import filed_of
-from exchange.projections.facets import basis_of
+from exchange.projections.kinds import basis_of
 from exchange.projections.obligations import moment
 from exchange.wiring.decision_log import open_log_files
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LOOKED_EVERY_S: Final = 30.0
 DOOR_FOLDER: Final = "door"
+_EVENTS: Final = {"door": "certificates", "credentials": "credentials"}
 
 
 def door_files(settings: Settings) -> tuple[Path, Path, Path]:
@@ -56,10 +57,14 @@ class Renewing:
         doors: Sequence[Callable[[Material], None]],
         log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
         clock: Callable[[], datetime],
+        *,
+        beside: Sequence[Callable[[], bool]] = (),
     ) -> None:
+        """`beside` look at files of their own; each tells whether it took others."""
+        self._beside = beside
         self._files = files
         self._shown = shown
-        self._told = ""  # why the last look changed nothing, empty where there was nothing to change
+        self._told: dict[str, str] = {}  # of whom the last look changed nothing, and why
         self._doors = doors
         self._log = log
         self._clock = clock
@@ -88,24 +93,33 @@ class Renewing:
             self.take()
 
     def take(self) -> None:
-        """Show what lies there, where it is another and fits together."""
-        try:
-            found = read_material(self._files)
-            if found == self._shown:
-                self._told = ""
-                return
-            refuse_unfit(found)
-            refuse_out_of_time(found, self._clock())
-            for door in self._doors:
-                door(found)
-        except SettingsInvalid as error:
-            self._tell_refused(error)
+        """Show what lies there, where it is another and fits together; and let those beside look."""
+        for name, looked in (("door", self._take_door), ("credentials", self._take_beside)):
+            try:
+                looked()
+            except SettingsInvalid as error:
+                self._tell_refused(name, error)
+            else:
+                self._told.pop(name, None)
+
+    def _take_door(self) -> None:
+        found = read_material(self._files)
+        if found == self._shown:
             return
-        self._shown, self._told = found, ""
+        refuse_unfit(found)
+        refuse_out_of_time(found, self._clock())
+        for door in self._doors:
+            door(found)
+        self._shown = found
         self._log.info("certificates_renewed")
 
-    def _tell_refused(self, error: SettingsInvalid) -> None:
+    def _take_beside(self) -> None:
+        for look in self._beside:
+            if look():
+                self._log.info("credentials_renewed")
+
+    def _tell_refused(self, name: str, error: SettingsInvalid) -> None:
         # The same unfit files are not told of twice a minute for a week.
-        if str(error) != self._told:
-            self._log.warning("certificates_refused", reason=error.code)
-        self._told = str(error)
+        if str(error) != self._told.get(name):
+            self._log.warning(f"{_EVENTS[name]}_refused", reason=error.code)
+        self._told[name] = str(error)

@@ -39,6 +39,7 @@ from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.key_events import tell_keys
 from exchange.wiring.nodes import Node, opening
+from exchange.wiring.packs import LedgerPacks
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.places import held_keys
 from exchange.wiring.published import vkeys_of
@@ -141,7 +142,7 @@ async def run_core(
     ringing.start()
     collecting: asyncio.Task[None] | None = None
     web = WebDoors.of(core, material, log)
-    renewing = Renewing(door_files(settings), material, (server.renew, web.renew), log, core.clock)
+    renewing = _renewing(core, material, server, web, log)
     try:
         port = await server.start()
         if node is not None:
@@ -163,6 +164,18 @@ async def run_core(
         await following.stop()
         await publishing.stop()
         log.info("stopped")
+
+
+def _renewing(
+    core: Core,
+    material: Material,
+    server: ExchangeServer,
+    web: WebDoors,
+    log: Any,  # noqa: ANN401 -- as above
+) -> Renewing:
+    """Return what looks for renewed certificates: of the doors, and of the console towards the exchange."""
+    doors = (server.renew, web.renew)
+    return Renewing(door_files(core.settings), material, doors, log, core.clock, beside=(web.console.look,))
 
 
 def _stop_signal(starter: Starter) -> asyncio.Event:
@@ -275,6 +288,7 @@ def parts_of(core: Core, publisher: Publisher, pipeline: Pipeline, following: Fo
         identity=core.identity,
         links=core.residents,
         ledger=publisher,
+        packs=LedgerPacks(core.settings, core.ledger),
         register=core.registers,
         obligations=core.obligations,
         decisions=core.decisions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from exchange.server.accountability.contents import contents_of
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 Line = dict[str, Any]
 USER = {"userID", "userIsRequestor", "roleIDCode", "purposeOfUse"}
 SUBJECT = "dpl.core.data_subject_id"
+
+
+def moment_of(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def at_of(line: Line) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=line["startTime"])
 
 
 def head(core: Core) -> int:

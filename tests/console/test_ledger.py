@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
+from exchange.console.ledger_state import signer_of
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.receipt import parse_receipt, verify_receipt
+from exchange.ledger.verify import verify_pack
 from tests.console.house import AUTHOR, INSIGHT, OFFICER
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.console.house import House
     from tests.server.story import Story
 
@@ -55,6 +62,46 @@ def test_a_number_that_is_none(house: House, path: str, status: int) -> None:
     answer = house.as_(OFFICER).get(path)
     assert answer.status_code == status, answer.text
     assert "<h1" in answer.text
+
+
+def test_the_states_come_by_key_the_newest_first(house: House) -> None:
+    visitor = house.as_(OFFICER)
+    page = visitor.get("/grootboek").text
+    sizes = [int(one) for one in re.findall(r'data-head="Bladen">([0-9]+)<', page)]
+    assert sizes == sorted(set(sizes), reverse=True)
+    assert len(sizes) > 1
+    # Nobody asked: the proof since the state before stands there already.
+    assert f"Bewijs van {sizes[1]} bladen naar nu" in page
+    older = visitor.get(f"/grootboek?onder={sizes[1]}").text
+    below = [int(one) for one in re.findall(r'data-head="Bladen">([0-9]+)<', older)]
+    assert below[: len(sizes) - 2] == sizes[2:]
+    assert "Naar de nieuwste" in older
+    for none in ("x", "-1", "9999999999999999"):
+        assert visitor.get(f"/grootboek?onder={none}").status_code == 400
+
+
+def test_who_signed_along_is_told_with_its_moment_and_who_did_not_as_late() -> None:
+    at = int(datetime(2026, 11, 26, 9, 0, tzinfo=UTC).timestamp())
+    line = b64encode(b"\0" * 4 + at.to_bytes(8, "big") + b"\0" * 64).decode()
+    assert signer_of("getuige.example", line) == ("getuige.example", datetime.fromtimestamp(at, UTC))
+    for odd in ("", "AAAA", "?", b64encode(b"\0" * 68).decode(), b64encode(b"\xff" * 76).decode()):
+        assert signer_of("log", odd) == ("log", None)
+
+
+def test_the_pack_that_a_browser_saves_is_good(house: House, story: Story, tmp_path: Path) -> None:
+    visitor = house.as_(OFFICER)
+    visitor.get(f"/grootboek/bewijs/{story.opened.receipt.leaf_index}")
+    saved = visitor.get("/grootboek/pak?vanaf=3")
+    assert saved.status_code == 200
+    assert saved.headers["content-disposition"] == 'attachment; filename="audit-pack.zip"'
+    assert saved.headers["cache-control"] == "no-store"
+    pack = tmp_path / "pack.zip"
+    pack.write_bytes(saved.content)
+    report = verify_pack(pack, f"log {house.town.log_vkey}\nquorum none\n")
+    assert (report.ok, report.since) == (True, 3)
+    assert visitor.get("/grootboek/pak?vanaf=999999999").status_code == 400
+    assert visitor.get("/grootboek/pak?vanaf=%27").status_code == 400
+    assert house.as_(AUTHOR).get("/grootboek/pak").status_code == 403
 
 
 def test_it_is_no_page_of_policy(house: House) -> None:

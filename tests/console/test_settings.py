@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import ssl
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
+from adapters.sdk.credentials import Credentials
+from exchange.console.roles import OFFICER
+from exchange.console.session import Session
 from exchange.errors import SettingsInvalid
 from exchange.settings import Settings
+from exchange.v1 import audit_service_pb2 as audit
+from exchange.wiring.console import FILES
 from exchange.wiring.console_alone import console_settings
-from exchange.wiring.console_door import ROLE_NAMES, refuse_half_a_console, roles_of
+from exchange.wiring.console_door import ROLE_NAMES, ConsoleDoor, refuse_half_a_console, roles_of
+from exchange.wiring.service import door_material
 from tests.console.house import HERE
+from tests.server.town import ADMIN, AUDIT, CITY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +45,7 @@ PRODUCTION = {
     "console_credentials": "credentials",
 }
 READY_WAIT_S = 30
+ASKED = audit.ListObligationsRequest(claim=AUDIT, fields=["obligations.duty"])
 
 
 @pytest.mark.parametrize(
@@ -97,6 +107,66 @@ def test_a_file_of_a_console_alone_names_a_console(tmp_path: Path, text: str, sa
         console_settings(file)
 
 
+def registered(house: House, folder: Path) -> Credentials:
+    """Return other credentials of the municipality, known to the exchange."""
+    house.town.authority.issue_organisation(CITY, "Gemeente", folder)
+    renewed = Credentials.load(folder)
+    house.town.worker("beheer", "beheerder-1").organisation.add_certificate(
+        claim=ADMIN,
+        oin=CITY,
+        certificate_thumbprint=renewed.thumbprint,
+        signing_key=renewed.signing_key.public_key().public_bytes_raw(),
+    )
+    return renewed
+
+
+def test_credentials_are_renewed_under_a_console_that_runs(house: House, tmp_path: Path) -> None:
+    town, folder = house.town, tmp_path / "credentials"
+    shutil.copytree(town.settings.data / "operator", folder)
+    settings = house.settings.model_copy(update={"console_credentials": folder})
+    renewed = registered(house, tmp_path / "new")
+    town.authority.issue_organisation("00000009998887778000", "Anders", tmp_path / "other")
+    person = Session(OFFICER, "fg-7", "", two_factor=True, auth_time=int(time.time()) - 5, csrf="", began=0)
+
+    async def renewing() -> list[object]:
+        door = ConsoleDoor(settings, material, house._log, town.now)
+        await door.start()
+        line = door._line
+        assert line is not None
+        seen: list[object] = []
+
+        def look(*names: str, of: str = "new") -> None:
+            for name in names:
+                shutil.copy(tmp_path / of / name, folder / name)
+            try:
+                seen.append(door.look())
+            except SettingsInvalid as error:
+                seen.append(error.message)
+
+        try:
+            await line.ask(ASKED, audit.ListObligationsResponse, person)
+            look()
+            look("client.pem")
+            await line.ask(ASKED, audit.ListObligationsResponse, person)
+            look("client.key", "signing.key")
+            await line.ask(ASKED, audit.ListObligationsResponse, person)
+            look(*FILES, of="other")
+            seen.append(line.organisation.thumbprint == renewed.thumbprint)
+            await line.ask(ASKED, audit.ListObligationsResponse, person)
+        finally:
+            await door.stop(1.0)
+        return seen
+
+    material, _, _ = door_material(house.settings)
+    assert town.run(renewing) == [
+        False,
+        "the console's credentials do not belong together",
+        True,
+        "the console's credentials became those of another organisation",
+        True,
+    ]
+
+
 @pytest.mark.slow
 def test_it_serves_alone_with_credentials_and_no_key(house: House, tmp_path: Path) -> None:
     town = house.town
@@ -124,6 +194,18 @@ def test_it_serves_alone_with_credentials_and_no_key(house: House, tmp_path: Pat
             answer = httpx2.get(f"{url}/", verify=trusted)
             assert answer.status_code == 200
             assert "Inloggen" in answer.text
+            # Renewed on disk and told so, it shows the other one; who reads goes on.
+            other = town.authority.issue_server(tmp_path / "renewed")
+            issued.certificate.write_bytes(other.certificate.read_bytes())
+            issued.key.write_bytes(other.key.read_bytes())
+            process.send_signal(signal.SIGHUP)
+            host, port = "localhost", urlsplit(url).port
+            assert port is not None
+            wanted = other.certificate.read_text()
+            while ssl.get_server_certificate((host, port)) != wanted and time.monotonic() < until:
+                time.sleep(0.05)
+            assert ssl.get_server_certificate((host, port)) == wanted
+            assert httpx2.get(f"{url}/", verify=trusted).status_code == 200
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(READY_WAIT_S) == 0

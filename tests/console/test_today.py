@@ -14,6 +14,7 @@ from adapters.sdk.tokens import Person
 from exchange.v1 import audit_service_pb2 as audit
 from exchange.v1 import common_pb2 as pb
 from tests.console.house import OFFICER, OFFICER_2
+from tests.server.subscribed import Named
 from tests.server.town import AUDIT, DELIVER
 
 if TYPE_CHECKING:
@@ -78,8 +79,36 @@ def test_a_look_at_the_day_is_itself_recorded(house: House) -> None:
 
     before = looks()
     assert visitor.get("/vandaag").status_code == 200
-    # Three lists; the checkpoint is about nobody and no decision.
-    assert looks() == before + 3
+    # Four lists; the checkpoint is about nobody and no decision.
+    assert looks() == before + 4
+
+
+def test_the_newest_refusal_stands_first_and_leads_to_all_of_them(
+    house: House, story: Story, denied: str
+) -> None:
+    with pytest.raises(errors.Denied) as refused:
+        story.town.worker("college:PW", "w-later").plan.get_plan(
+            claim=DELIVER, plan_id=story.plan_id, fields=["goals.own_words"]
+        )
+    visitor = house.as_(OFFICER)
+    page = visitor.get("/vandaag").text
+    block = page[page.index('<h2 id="geweigerd"') :]
+    assert block.index(refused.value.decision_id) < block.index(denied)
+    (link,) = re.findall(r'href="(/raadplegingen\?uitkomst=DENY[^"]*)"', block)
+    assert refused.value.decision_id in visitor.get(link.replace("&amp;", "&")).text
+
+
+def test_the_light_of_a_connection_is_that_of_its_stream(house: House, story: Story) -> None:
+    named = Named(story.wmo, "vakapplicatie-wmo")
+    named.create()
+    visitor = house.as_(OFFICER)
+    assert light_of(visitor.get("/vandaag").text, "vakapplicatie-wmo") == "leest niet mee"
+    stream = named.stream()
+    next(iter(stream))  # the first beat: from here on it is open
+    try:
+        assert light_of(visitor.get("/vandaag").text, "vakapplicatie-wmo") == "leest mee"
+    finally:
+        stream.cancel()
 
 
 def test_a_review_is_recorded_once_with_its_proof(house: House, broken: str) -> None:
@@ -137,6 +166,12 @@ def test_a_review_that_is_not_right_says_what_is_wrong(
     assert answer.status_code == status, answer.text
     assert says in answer.text
     assert "999990019" not in answer.text
+
+
+def light_of(text: str, name: str) -> str:
+    """Return what stands beside a connection."""
+    row = text[text.index(f'<th scope="row">{name}</th>') :]
+    return str(re.findall(r'<span class="mark \w+">([^<]+)</span>', row)[0])
 
 
 def form_of(text: str, decision: str, duty: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROTOS = REPOSITORY / "protos" / "exchange" / "v1"
 README = REPOSITORY / "exchange" / "README.md"
-READS = ("Get", "List", "Find", "Subscribe", "Replay", "Preview", "Summarise", "Facet")
+READS = ("Get", "List", "Find", "Subscribe", "Replay", "Preview", "Summarise", "Facet", "Stream")
 # What surrounds an answer: says nothing about a resident that the caller did not say first.
 ENVELOPE = frozenset(
     {
@@ -67,6 +67,7 @@ IMPERSONAL_READS = frozenset(
         "exchange.v1.InsightService.ListTables",
         "exchange.v1.LookupReviewService.ListNamesRequests",
         "exchange.v1.ResidentRightsService.GetErasureCertificate",
+        "exchange.v1.ResidentRightsService.ListErasures",
         "exchange.v1.ResidentRightsService.ListPurgeRequests",
         "exchange.v1.ResidentRightsService.ListRectifications",
         "exchange.v1.ResidentRightsService.ListRestrictions",

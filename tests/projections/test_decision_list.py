@@ -13,9 +13,10 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.errors import StoreUnavailable
 from exchange.pipeline.walk import Claim
 from exchange.projections import facets
-from exchange.projections.decisions import NO_BASIS, DecisionList
-from exchange.projections.facets import Facet, Wanted
+from exchange.projections.decisions import DecisionList
+from exchange.projections.facets import Wanted
 from exchange.projections.follower import catch_up
+from exchange.projections.kinds import NO_BASIS, Facet
 from tests.e2e.service import REPOSITORY, environment
 from tests.pipeline.erasing import erased
 from tests.pipeline.insights import helped

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exchange.projections import facets
-from exchange.projections.decisions import DAY_US, DecisionList, Filed, Kind, file_all
-from exchange.projections.facets import Facet, Span, Wanted, basis_of
+from exchange.projections.decisions import DAY_US, DecisionList, Filed, file_all
+from exchange.projections.facets import Span, Wanted
+from exchange.projections.kinds import Facet, Kind, basis_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from exchange.projections.database import Database
+    from exchange.projections.decisions import DecisionFile
 
 START = 1_790_000_000_000_000
 DECISIONS = 600
@@ -64,7 +65,7 @@ def filed() -> list[Filed]:
 
 
 @pytest.fixture(scope="module")
-def database(filed: list[Filed], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def database(filed: list[Filed], tmp_path_factory: pytest.TempPathFactory) -> Iterator[DecisionFile]:
     made = DecisionList(tmp_path_factory.mktemp("facets"), lambda ref: ref)
     for start in range(0, len(filed), 170):
         rows = filed[start : start + 170]
@@ -97,7 +98,9 @@ def is_wanted(wanted: Wanted, one: Filed) -> bool:
     )
 
 
-def paged(database: Database, wanted: Wanted, position: int, *, newest_first: bool, size: int) -> list[int]:
+def paged(
+    database: DecisionFile, wanted: Wanted, position: int, *, newest_first: bool, size: int
+) -> list[int]:
     """Every page of a listing, one behind the other."""
     found: list[int] = []
     while True:
@@ -133,7 +136,7 @@ def drawn_filters(filed: list[Filed], count: int) -> Iterator[Wanted]:
 
 
 def test_counts_are_the_rows_of_a_full_listing_for_every_filter(
-    filed: list[Filed], database: Database
+    filed: list[Filed], database: DecisionFile
 ) -> None:
     sizes, left_off = set(), 0
     for number, wanted in enumerate(drawn_filters(filed, 90)):
@@ -172,7 +175,7 @@ def test_counts_are_the_rows_of_a_full_listing_for_every_filter(
     assert len(sizes) > 20, "filters that find as many rows each try nothing"
 
 
-def test_a_moment_is_on_its_line(filed: list[Filed], database: Database) -> None:
+def test_a_moment_is_on_its_line(filed: list[Filed], database: DecisionFile) -> None:
     one, end = filed[300], filed[-1].position + 1
     for since, until in (
         (one.at, one.at + 1),
@@ -205,7 +208,7 @@ def test_pages_stay_where_they_are_while_decisions_arrive(filed: list[Filed], tm
 @pytest.mark.parametrize(
     "words", ["%", "' OR 1=1 --", "\x00", "x" * 10_000, "R03 R10", "", "é"], ids=range(7)
 )
-def test_words_are_taken_by_the_letter(database: Database, words: str) -> None:
+def test_words_are_taken_by_the_letter(database: DecisionFile, words: str) -> None:
     end = 2**40
     for name in (*CHOICES, "decision_id", "asked_by"):
         asked: Any = (words,) if name in CHOICES else words
@@ -215,7 +218,9 @@ def test_words_are_taken_by_the_letter(database: Database, words: str) -> None:
         assert bool(facets.page(database, wanted, Span(end=end), 5)) == all_of_them
 
 
-def statements(database: Database, wanted: Wanted, span: Span, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def statements(
+    database: DecisionFile, wanted: Wanted, span: Span, monkeypatch: pytest.MonkeyPatch
+) -> set[str]:
     """Every statement that a page and its counts take, with its values in it."""
     seen: set[str] = set()
     with closing(sqlite3.connect(database._path, isolation_level=None)) as traced:
@@ -233,7 +238,7 @@ MAY_SCAN = ("SCAN kinds", "SCAN json_each VIRTUAL TABLE INDEX", "SCAN CONSTANT R
 
 
 def test_no_filter_reads_all_decisions(
-    filed: list[Filed], database: Database, monkeypatch: pytest.MonkeyPatch
+    filed: list[Filed], database: DecisionFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the plan that SQLite makes of each statement, not by the clock."""
     since: dict[str, Any] = {"since": filed[100].at, "until": filed[550].at}
@@ -261,9 +266,38 @@ def test_no_filter_reads_all_decisions(
     assert looked_at > len(filters)
 
 
-def test_the_plan_of_a_statement_without_an_index_is_seen(database: Database) -> None:
+def test_the_plan_of_a_statement_without_an_index_is_seen(database: DecisionFile) -> None:
     with closing(sqlite3.connect(database._path)) as c:
         steps = c.execute("EXPLAIN QUERY PLAN SELECT position FROM decisions WHERE resident > x'00'")
         (step,) = [one[-1] for one in steps]
     assert step.startswith("SCAN")
     assert not step.startswith(MAY_SCAN)
+
+
+def test_kinds_that_came_since_and_a_file_made_anew_are_counted_alike(
+    filed: list[Filed], tmp_path: Path
+) -> None:
+    made = DecisionList(tmp_path, lambda ref: ref)
+    denied = Wanted(outcomes=("DENY",))
+
+    def follow(rows: list[Filed]) -> None:
+        with made.database.following(made.database.position(), rows[-1].position) as c:
+            file_all(c, rows)
+
+    with closing(made.database):
+        for rows in (filed[:40], filed[40:300], filed[300:]):
+            follow(rows)
+            seen = [one for one in filed if one.position <= rows[-1].position and is_wanted(denied, one)]
+            assert facets.counts(made.database, denied, facets.END).total == len(seen)
+        whole = facets.counts(made.database, Wanted(), facets.END)
+        made.database.forget()
+        assert facets.counts(made.database, Wanted(), facets.END).total == 0
+        follow(filed[:40])
+        # Of others: so that a number that was kept would stand for another kind.
+        made.database.forget()
+        follow([one._replace(position=nth) for nth, one in enumerate(reversed(filed), 1)])
+        again = facets.counts(made.database, Wanted(), facets.END)
+        assert again == whole
+        assert facets.page(made.database, denied, Span(), DECISIONS) == [
+            nth for nth, one in enumerate(reversed(filed), 1) if is_wanted(denied, one)
+        ]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import grpc
 import jwt
 
-from adapters.sdk.calls import SUBSCRIBE, Rpc
+from adapters.sdk.calls import Rpc
 from adapters.sdk.services import Services
+from adapters.sdk.streams import STREAMS
 from exchange.ledger.leaf import Signed, leaf_entry
 from exchange.ledger.signers import request_hash
 from exchange.server.status import DETAILS_KEY, status_of
@@ -32,7 +33,7 @@ def every_rpc() -> Iterator[Rpc[Any, Any]]:
         if isinstance(service, property):
             calls = getattr(_Table(), name)
             yield from (rpc for rpc in vars(type(calls)).values() if isinstance(rpc, Rpc))
-    yield SUBSCRIBE
+    yield from STREAMS
 
 
 class _Table(Services[Any]):
@@ -136,7 +137,7 @@ class FakeExchange(grpc.GenericRpcHandler):
             return answered
 
         handle = (
-            grpc.unary_stream_rpc_method_handler if rpc is SUBSCRIBE else grpc.unary_unary_rpc_method_handler
+            grpc.unary_stream_rpc_method_handler if rpc in STREAMS else grpc.unary_unary_rpc_method_handler
         )
         handler: grpc.RpcMethodHandler[Any, Any] = handle(
             cast("Any", answer), None, rpc.answer.SerializeToString

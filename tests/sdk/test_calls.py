@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from adapters.sdk.calls import SUBSCRIBE, claim, draw_request_id
+from adapters.sdk.calls import claim, draw_request_id
+from adapters.sdk.streams import STREAMS
 from exchange.v1.common_pb2 import PURPOSE_ACUTE_NOOD, PURPOSE_WMO_ONDERZOEK, BreakGlass
 from exchange.v1.plan_service_pb2 import GetPlanRequest, SetGoalRequest
 from tests.sdk.exchange_fake import RPCS
@@ -37,7 +38,7 @@ def test_every_rpc_of_the_contract_is_in_the_table() -> None:
     assert table == contract()
 
 
-@pytest.mark.parametrize("path", sorted(path for path in RPCS if RPCS[path] is not SUBSCRIBE))
+@pytest.mark.parametrize("path", sorted(path for path in RPCS if RPCS[path] not in STREAMS))
 def test_each_method_is_named_as_its_rpc(path: str) -> None:
     assert RPCS[path].name == re.sub(r"(?<!^)([A-Z])", r"_\1", path.rpartition("/")[2]).lower()
 

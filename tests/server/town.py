@@ -35,6 +35,7 @@ from exchange.wiring.core import (
     utc_now,
 )
 from exchange.wiring.following import Following
+from exchange.wiring.packs import LedgerPacks
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.service import door_material
 from tests.signing import signed_headers
@@ -169,6 +170,7 @@ class Town:
                 identity=core.identity,
                 links=core.residents,
                 ledger=publisher,
+                packs=LedgerPacks(self.settings, core.ledger),
                 register=core.registers,
                 obligations=core.obligations,
                 decisions=core.decisions,

@@ -77,6 +77,26 @@ def test_a_renewal_is_shown_once_both_halves_are_there(
     assert door.seen[1:] == [new, "certificates_renewed"]
 
 
+def test_who_looks_beside_is_told_of_apart(authority: DevelopmentAuthority, tmp_path: Path) -> None:
+    old, new = (issued(authority, tmp_path / name) for name in ("old", "new"))
+    door, answers = Door(), [True, False]
+
+    def look() -> bool:
+        if not answers:
+            raise SettingsInvalid("half of it")
+        return answers.pop(0)
+
+    files = write(tmp_path / "door", old)
+    renewing = Renewing(files, old, [door.take], door, lambda: NOW, beside=[look])
+    for _ in range(4):
+        renewing.take()
+    assert door.seen == ["credentials_renewed", ("credentials_refused", "SETTINGS_INVALID")]
+    # What does not fit there keeps nothing from the door.
+    write(tmp_path / "door", new)
+    renewing.take()
+    assert door.seen[2:] == [new, "certificates_renewed"]
+
+
 def test_what_is_put_back_is_no_renewal_and_the_next_fault_is_told_again(
     authority: DevelopmentAuthority, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from exchange.console.page import Page
 from exchange.console.purges import purges
 from exchange.console.refusals import AnswerRefused, Refused
 from exchange.console.roles import OFFICER
-from exchange.console.templating import as_datetime
+from exchange.console.templating import HERE, as_datetime
 from exchange.v1 import audit_service_pb2 as pb
 from exchange.v1.common_pb2 import PURPOSE_AUDIT, PURPOSE_TOEZICHT, Claim
 
@@ -50,6 +50,8 @@ DUTY_FIELDS: Final = [
         "due_time",
     )
 ]
+FOLLOWER_FIELDS: Final = [f"deliveries.{one.name}" for one in pb.Delivery.DESCRIPTOR.fields]
+ORDER: Final = ("bad", "warn", "good")
 REFUSED_FIELDS: Final = [
     f"decisions.disclosure.{name}"
     for name in ("decision_id", "decide_time", "organisation", "task", "legal_basis", "action", "rules")
@@ -102,10 +104,24 @@ class Row(NamedTuple):
         return not self.late and self.left < SOON
 
 
+class Follower(NamedTuple):
+    """One named subscription, and its light."""
+
+    told: pb.Delivery
+
+    @property
+    def light(self) -> str:
+        """Return "bad" where nobody follows, "warn" where something could not be taken, else "good"."""
+        if not self.told.followed:
+            return "bad"
+        return "warn" if self.told.parked or self.told.failing else "good"
+
+
 async def show(look: Look) -> Response:
     """Show the day."""
     rows, more = await _open_duties(look)
-    refused, uncounted = await _refused(look)
+    refused, more_refused = await _refused(look)
+    followers, more_followers = await _followers(look)
     waiting, more_purges = await purges(look, only_open=True)
     blocks = [(kind, [row for row in rows if _is_of(row, kind)]) for kind in KINDS]
     return look.page(
@@ -114,7 +130,10 @@ async def show(look: Look) -> Response:
         late=sum(row.late for row in rows) + sum(one.late for one in waiting),
         more=more,
         refused=refused,
-        uncounted=uncounted,
+        more_refused=more_refused,
+        refused_since=(look.now - LATELY).astimezone(HERE).date().isoformat(),
+        followers=followers,
+        more_followers=more_followers,
         purges=waiting,
         more_purges=more_purges,
         ways={row.told.duty: ways_of(row.told.duty) for row in rows},
@@ -166,26 +185,35 @@ async def _open_duties(look: Look) -> tuple[list[Row], bool]:
 
 
 async def _refused(look: Look) -> tuple[Sequence[pb.AuditedDecision], bool]:
-    """Return what was refused last, newest first; and whether the newest could not be reached."""
-    newest: list[pb.AuditedDecision] = []
-    token = ""
+    """Return what was refused lately, newest first; and whether the list is behind and cannot tell."""
+    asked = pb.DecisionFilter(outcomes=["DENY"])
+    asked.from_time.FromDatetime(look.now - LATELY)
+    request = pb.ListDecisionsRequest(
+        claim=AUDIT, fields=REFUSED_FIELDS, filter=asked, newest_first=True, page_size=REFUSED_SHOWN
+    )
     try:
-        for _ in range(PAGES_MAX):
-            request = pb.ListDecisionsRequest(
-                claim=AUDIT, fields=REFUSED_FIELDS, outcomes=["DENY"], page_size=PAGE_ROWS, page_token=token
-            )
-            answer = await look.ask(request, pb.ListDecisionsResponse)
-            newest = [*newest, *answer.decisions][-REFUSED_SHOWN:]
-            token = answer.next_page_token
-            if not token:
-                break
+        answer = await look.ask(request, pb.ListDecisionsResponse)
     except AnswerRefused as refused:
         if not refused.retry:
             raise
-        return newest[::-1], True
-    since = look.now - LATELY
-    lately = [one for one in newest if as_datetime(one.disclosure.decide_time) >= since]
-    return lately[::-1], bool(token)
+        return (), True
+    return answer.decisions, bool(answer.next_page_token)
+
+
+async def _followers(look: Look) -> tuple[list[Follower], bool]:
+    """Return the systems that follow what happens, first what does not; and whether there are more."""
+    found: list[Follower] = []
+    token = ""
+    for _ in range(PAGES_MAX):
+        request = pb.ListDeliveriesRequest(
+            claim=AUDIT, fields=FOLLOWER_FIELDS, page_size=PAGE_ROWS, page_token=token
+        )
+        answer = await look.ask(request, pb.ListDeliveriesResponse)
+        found += map(Follower, answer.deliveries)
+        token = answer.next_page_token
+        if not token:
+            break
+    return sorted(found, key=lambda one: ORDER.index(one.light)), bool(token)
 
 
 def duty_row(told: pb.Obligation, now: datetime) -> Row:

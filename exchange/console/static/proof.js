@@ -20,10 +20,14 @@ function parsed(proof) {
   if (blank < 0 || lines.shift() !== "c2sp.org/tlog-proof@v1") throw new Error("form");
   const entry = lines[0].startsWith("extra ") ? bytesOf(lines.shift().slice(6)) : null;
   const index = BigInt(/^index (0|[1-9][0-9]{0,15})$/.exec(lines.shift())[1]);
+  return { entry, index, path: lines.map(bytesOf), ...noted(note) };
+}
+
+function noted(note) {
   const end = note.lastIndexOf("\n\n"), body = note.slice(0, end + 1), [origin, size, root] = body.split("\n");
   if (end < 0 || !/^(0|[1-9][0-9]{0,15})$/.test(size)) throw new Error("form");
   const signatures = note.slice(end + 2).split("\n").filter(Boolean).map((line) => line.split(" "));
-  return { entry, index, path: lines.map(bytesOf), origin, size: BigInt(size), root: bytesOf(root), body, signatures };
+  return { origin, size: BigInt(size), root: bytesOf(root), body, signatures };
 }
 
 async function climbs(told, entry) {
@@ -66,13 +70,15 @@ async function judged(panel) {
   }
 }
 
-for (const panel of document.querySelectorAll("[data-proof]")) {
+function checking(panel, judge) {
   const button = panel.querySelector("[data-check]"), result = panel.querySelector("[data-result]");
   button.hidden = false;
   panel.querySelector("[data-without]").hidden = true;
   button.addEventListener("click", async () => {
-    const [kind, word] = await judged(panel);
+    const [kind, word] = await judge(panel);
     result.className = `said ${kind}`;
     result.textContent = result.dataset[word];
   });
 }
+
+for (const panel of document.querySelectorAll("[data-proof]")) checking(panel, judged);

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.domain.obligations import COMMAND
 from exchange.gate.model import Outcome
 from exchange.projections.workdays import end_of_day
+from exchange.server.accountability.moments import SLACK, position_before
 from exchange.server.contract.decisions import TOPIC
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ EVENTS_PER_PAGE_MAX: Final = 50_000
 KINDS_PER_PAGE_MAX: Final = 2_000
 UNKNOWN_BASIS: Final = "unknown"
 _ROWS_PER_LOOK: Final = 1_000
-# Events stand in the order of their commits; no call waits longer than this for its own.
-_SLACK: Final = timedelta(seconds=60)
 _MONTHS: Final = 12
 
 
@@ -81,7 +80,7 @@ class MonthCounter:
 
         With an organisation: those it asked for.
         """
-        last = self._before(month.start, until) if after is None else after
+        last = position_before(self.reader, self.codec, month.start, until) if after is None else after
         known = frozenset(
             f"{state.basis_id}@{one.number}" for state in self.registers.states for one in state.versions
         )
@@ -90,7 +89,7 @@ class MonthCounter:
             rows = self.reader.page(last, _ROWS_PER_LOOK)
             for row in rows:
                 kind, meta = self._kind(row, known)
-                if row.position >= until or meta.at > month.end + _SLACK:
+                if row.position >= until or meta.at > month.end + SLACK:
                     return Counted(kinds, last, more=False)
                 new = bool(meta.decision_id) and meta.decision_id != decision
                 if new and month.start <= meta.at < month.end and organisation in {"", kind.organisation}:
@@ -112,24 +111,9 @@ class MonthCounter:
             basis, action, outcome = meta.legal_basis, COMMAND, str(Outcome.PERMIT)
         return Kind(meta.organisation, basis if basis in known else UNKNOWN_BASIS, action, outcome), meta
 
-    def _before(self, moment: datetime, until: int) -> int:
-        """Return a position behind which every event of this moment or later stands."""
-        low, high = 0, max(until - 1, 0)
-        while low < high:
-            middle = (low + high) // 2
-            rows = self.reader.page(middle, 1)
-            if rows and self._at(rows[0]) < moment - _SLACK:
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
     def _decision_at(self, position: int) -> str:
         rows = self.reader.page(position - 1, 1) if position > 0 else []
         return self._meta(rows[0]).decision_id if rows else ""
-
-    def _at(self, row: Row) -> datetime:
-        return self._meta(row).at
 
     def _meta(self, row: Row) -> Meta:
         _, meta, _ = self.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from exchange.errors import RequestInvalid
 from exchange.server.accountability.ldv import SUBJECT, ldv_line, milliseconds
+from exchange.server.accountability.moments import SLACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 EVENTS_LOOKED_AT_MAX: Final = 50_000
 LINES_MAX: Final = 1_000
-# No call waits longer than this between the moment it came in and its commit.
-_SLACK: Final = timedelta(seconds=60)
 _ACTIVITY: Final = "dpl.core.processing_activity_id"
 _KEYS: Final = (_ACTIVITY, SUBJECT, f"{SUBJECT}_type", "dpl.core.foreign_operation.processor")
 _CHARS_MAX: Final = 2_000
@@ -110,7 +108,7 @@ def find_lines(
                     "there are more lines than one answer holds",
                     {"startTime": f"must leave at most {LINES_MAX} lines: ask a shorter time"},
                 )
-            found.append(_of_extension(line))
+            found.append(of_extension(line))
     return found
 
 
@@ -118,7 +116,7 @@ def _refuse_too_early(trail: Trail, query: Query, since: int) -> None:
     rows = trail.reader.page(since - 1, 1) if since else []
     for row in rows:
         _, meta, _ = trail.codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
-        first = milliseconds(meta.at + _SLACK)
+        first = milliseconds(meta.at + SLACK)
         if query.start <= first:
             raise RequestInvalid(
                 "the log is longer than one question looks through",
@@ -126,6 +124,7 @@ def _refuse_too_early(trail: Trail, query: Query, since: int) -> None:
             )
 
 
-def _of_extension(line: Line) -> Line:
+def of_extension(line: Line) -> Line:
+    """Return a line as the extension for reading writes it."""
     told = {name: line[own] for own, name in _NAMES.items() if own in line}
     return {"traceId": str(UUID(line["trace_id"]))} | told

@@ -20,7 +20,7 @@ from exchange.server.contract.labels import labels_of
 from exchange.server.contract.officers import asked_by
 from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
-from exchange.server.services import decisions, duties
+from exchange.server.services import decisions, duties, exporting, followers
 from exchange.server.services.decisions import list_filtered
 from exchange.server.services.month import summarise_month
 from exchange.server.services.replay import preview_register, replay_decisions
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exchange.server.house import Call
+    from exchange.server.interceptor import Streaming
     from exchange.store.ports import EventReader
 
 _LABELS: Final = labels_of(pb.ListDecisionsResponse.DESCRIPTOR)
@@ -112,11 +113,13 @@ def _page(
     return found, after, True
 
 
-RPCS: Final[Mapping[str, Unary]] = {
+RPCS: Final[Mapping[str, Unary | Streaming]] = {
     "ListDecisions": Unary(pb.ListDecisionsRequest, list_decisions),
     **decisions.RPCS,
     **duties.RPCS,
     "ReplayDecisions": Unary(pb.ReplayDecisionsRequest, replay_decisions),
     "PreviewRegister": Unary(pb.PreviewRegisterRequest, preview_register),
     "SummariseMonth": Unary(pb.SummariseMonthRequest, summarise_month),
+    **exporting.RPCS,
+    **followers.RPCS,
 }

@@ -19,7 +19,8 @@ from exchange.domain import stream_of
 from exchange.errors import RequestInvalid
 from exchange.pipeline.elements import KEEPER_OF_THE_LOG, OTHER_ORGANISATION, of_origin
 from exchange.projections import facets
-from exchange.projections.facets import Facet, Span
+from exchange.projections.facets import Span
+from exchange.projections.kinds import Facet
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.decisions import TOPIC, Decision, DecisionReader
 from exchange.server.contract.filters import wanted_of

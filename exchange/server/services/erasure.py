@@ -120,6 +120,35 @@ async def get_erasure_certificate(
     )
 
 
+async def list_erasures(call: Call, request: pb.ListErasuresRequest) -> pb.ListErasuresResponse:
+    """List what was erased to the operator; to everybody else there is none."""
+    parts, caller, pages = call.house.parts, call.caller, call.house.pages
+    place = pages.place(call.rpc, caller, request)
+    outcome = await ask_about_nobody(call, request, lambda view: _is_operator(call, view))
+    await followed(call, outcome.position)
+    below, size, loop = (
+        outcome.position if place is None else place,
+        page_rows(request),
+        asyncio.get_running_loop(),
+    )
+    rows = await loop.run_in_executor(call.house.pool, parts.erasures.executed, below, size + 1)
+    answer = pb.ListErasuresResponse(decision_id=outcome.decision_id)
+    if not outcome.captured:
+        return answer
+    for row in rows[:size]:
+        told = answer.erasures.add(
+            erasure_id=row.erasure_id,
+            categories=row.categories,
+            leaf_index=row.position - 1,
+            recipients=row.recipients,
+            open_recipients=row.open_recipients,
+        )
+        set_time(told.execute_time, moment(row.executed_at))
+    if len(rows) > size:
+        answer.next_page_token = pages.token(rows[size - 1].position, call.rpc, caller, request)
+    return answer
+
+
 async def list_purge_requests(
     call: Call, request: pb.ListPurgeRequestsRequest
 ) -> pb.ListPurgeRequestsResponse:
@@ -242,6 +271,7 @@ RPCS: Final[Mapping[str, Unary]] = {
     "ApproveErasure": Unary(pb.ApproveErasureRequest, approve_erasure),
     "RefuseErasure": Unary(pb.RefuseErasureRequest, refuse_erasure),
     "GetErasureCertificate": Unary(pb.GetErasureCertificateRequest, get_erasure_certificate),
+    "ListErasures": Unary(pb.ListErasuresRequest, list_erasures),
     "ListPurgeRequests": Unary(pb.ListPurgeRequestsRequest, list_purge_requests),
     "ConfirmPurge": Unary(pb.ConfirmPurgeRequest, confirm_purge),
 }

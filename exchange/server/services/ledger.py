@@ -11,6 +11,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from exchange.errors import RequestInvalid, Unavailable
+from exchange.server.contract.names import set_time
+from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.v1 import ledger_service_pb2 as pb
 
@@ -63,8 +65,22 @@ async def get_consistency_proof(
     return pb.GetConsistencyProofResponse(checkpoint=checkpoint, hashes=hashes)
 
 
+async def list_checkpoints(call: Call, request: pb.ListCheckpointsRequest) -> pb.ListCheckpointsResponse:
+    """Return checkpoints of the past, by the key of their size."""
+    size, loop = page_rows(request), asyncio.get_running_loop()
+    found = await loop.run_in_executor(
+        call.house.pool, call.house.parts.packs.checkpoints, request.origin, request.below_size, size + 1
+    )
+    answer = pb.ListCheckpointsResponse(more=len(found) > size)
+    for one in found[:size]:
+        told = answer.checkpoints.add(size=one.size, checkpoint=one.note.decode())
+        set_time(told.claim_time, one.claimed_at)
+    return answer
+
+
 RPCS: Final[Mapping[str, Unary]] = {
     "GetCheckpoint": Unary(pb.GetCheckpointRequest, get_checkpoint, person=False),
     "GetReceipt": Unary(pb.GetReceiptRequest, get_receipt, person=False),
     "GetConsistencyProof": Unary(pb.GetConsistencyProofRequest, get_consistency_proof, person=False),
+    "ListCheckpoints": Unary(pb.ListCheckpointsRequest, list_checkpoints, person=False),
 }

@@ -19,38 +19,47 @@ from exchange.console.roles import OFFICER
 from exchange.v1 import resident_rights_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from google.protobuf.timestamp_pb2 import Timestamp
     from starlette.responses import Response
 
     from exchange.console.page import Look
 
 PATH: Final = "/grootboek/gewist"
 _is_id: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII).fullmatch
+_is_token: Final = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII).fullmatch
+PAGE_ROWS: Final = 50
+_OTHER_PAGE: Final = later("Deze bladzijde is er niet. Begin weer bij de eerste.")
 _NONE: Final = later("Deze wissing is er niet, of zij is niet uitgevoerd.")
 
 
 class Erasure(NamedTuple):
-    """One erasure of which recipients were told; `asked` is the moment the keys went."""
+    """One erasure, and what each recipient that was told of it answered, as far as that is on this page."""
 
-    erasure_id: str
-    asked: Timestamp
+    told: pb.Erasure
     recipients: list[Purge]
 
 
 async def show(look: Look) -> Response:
-    """Show the erasures of which recipients were told, the newest first."""
+    """Show the erasures that were executed, the newest first."""
     wanted = look.query.get("wissing", "").strip().lower()
     if wanted:
         return look.onward(f"{PATH}/{_id(wanted)}")
-    found, more = await purges(look, only_open=False)
-    known: dict[str, Erasure] = {}
-    for one in found:
-        told = one.told
-        known.setdefault(told.erasure_id, Erasure(told.erasure_id, told.request_time, [])).recipients.append(
-            one
-        )
-    rows = sorted(known.values(), key=lambda one: one.asked.ToNanoseconds(), reverse=True)
-    return look.page("erasures.html", rows=rows, more=more)
+    request = pb.ListErasuresRequest(
+        claim=ASKED, page_size=PAGE_ROWS, page_token=_token(look.query.get("volgende", ""))
+    )
+    try:
+        answer = await look.ask(request, pb.ListErasuresResponse)
+    except AnswerRefused as refused:
+        if "page_token" not in refused.fields:
+            raise
+        raise Refused("PAGE", _OTHER_PAGE) from None
+    rows = [Erasure(one, []) for one in answer.erasures]
+    more = False
+    if any(row.told.recipients for row in rows):
+        known = {row.told.erasure_id: row.recipients for row in rows}
+        found, more = await purges(look, only_open=False)
+        for one in found:
+            known.get(one.told.erasure_id, []).append(one)
+    return look.page("erasures.html", rows=rows, more=more, onward=answer.next_page_token)
 
 
 async def certificate(look: Look) -> Response:
@@ -77,6 +86,12 @@ async def certificate(look: Look) -> Response:
         entry=answer.leaf_entry.decode("ascii", "replace"),
         key=next((key for key in keys if key.partition("+")[0] == origin), ""),
     )
+
+
+def _token(told: str) -> str:
+    if told and _is_token(told) is None:
+        raise Refused("PAGE", _OTHER_PAGE)
+    return told
 
 
 def _id(told: str) -> str:

@@ -1,7 +1,6 @@
 """What goes out: the report of a month, the record of processing activities, and the logs of the standards.
 
-Promises: what an rpc gives can be saved here; for what only the operator's machine or the administration port
-gives, the page says how, and which check holds it to its standard.
+Promises: all of it can be saved here, a log a part at a time; how else a log is had, the page says too.
 Source: GDPR 5(2), 30(1), 39(1)(b); Logboek Dataverwerkingen (Logius); Verwerkingenlogging (VNG); NEN 7513;
 Authorization Decision Log (VNG, November 2025).
 """
@@ -10,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.console.language import later
 from exchange.console.page import Page
+from exchange.console.pages.policy.logs import KINDS, LOGS, PURPOSES, save_log, usual
 from exchange.console.pages.policy.papers import FORMS, Paper, form_of, saved
 from exchange.console.pages.policy.replay import AUDIT
 from exchange.console.refusals import Refused
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from exchange.console.page import Look
+    from exchange.console.pages.policy.logs import Asked
 
 PATH: Final = "/uitvoer"
 MONTHS_SHOWN: Final = 24
@@ -58,61 +60,6 @@ MONTH_NAMES: Final = (
 )
 
 
-class Log(NamedTuple):
-    """One log of a standard: what it is, who stands in it, and how it is had."""
-
-    name: str
-    standard: str
-    about: str
-    persons: str
-    over_the_line: str
-    command: str
-
-
-LOGS: Final = (
-    Log(
-        later("Logboek Dataverwerkingen"),
-        "Logius, Logboek Dataverwerkingen",
-        later("Elke beslissing is een regel: welke verwerking, op welke grondslag, wanneer."),
-        later("Een inwoner staat erin als pseudoniem; medewerkers staan er niet in."),
-        "POST /logboek-dataverwerkingen/v1/processing-activities",
-        "exchange audit ldv -o jsonl",
-    ),
-    Log(
-        later("Verwerkingenlogging"),
-        "VNG, Verwerkingenlogging, Bewerking API 0.9",
-        later("Dezelfde regels, met de soorten gegevens."),
-        later("Als hierboven; vertrouwelijk waar de kant van de inwoner niet mag meelezen."),
-        "",
-        "exchange audit verwerkingen -o jsonl",
-    ),
-    Log(
-        "NEN 7513",
-        "NEN 7513",
-        later("Wie in een zorgdossier keek of schreef."),
-        later("Ook het eigen nummer van de medewerker: alleen voor u."),
-        "",
-        "exchange audit nen7513 -o jsonl",
-    ),
-    Log(
-        "Authorization Decision Log",
-        "VNG, Authorization Decision Log (november 2025)",
-        later("Elke beslissing van de poort, met regels en uitkomst, voor wie beslissingen controleert."),
-        later("Een inwoner staat erin als pseudoniem."),
-        "GET /decision-log/v1/records?since=0&limit=100",
-        "exchange audit adl --since 0",
-    ),
-    Log(
-        later("Beslissingen van een filter"),
-        later("Eigen vorm: tabel, JSON, JSON-regels of CSV"),
-        later("Wat ook op de pagina met beslissingen staat, uit de bestanden van de dienst."),
-        later("Een inwoner staat erin als pseudoniem."),
-        "",
-        "exchange audit decisions --outcome DENY --from 2026-11-01 -o csv",
-    ),
-)
-
-
 class Month(NamedTuple):
     """A month as it is asked, and as it is called."""
 
@@ -123,7 +70,25 @@ class Month(NamedTuple):
 
 async def show(look: Look) -> Response:
     """Show what can go out."""
-    return look.page("exports.html", months=months_until(look.now), forms=FORMS, logs=LOGS)
+    return _page(look, usual(look.now), HTTPStatus.OK)
+
+
+async def save_a_log(look: Look) -> Response:
+    """Give a log as a file, or the form again with what is wrong with it."""
+    return await save_log(look, _page)
+
+
+def _page(look: Look, asked: Asked, status: HTTPStatus) -> Response:
+    return look.page(
+        "exports.html",
+        status,
+        months=months_until(look.now),
+        forms=FORMS,
+        logs=LOGS,
+        asked=asked,
+        purposes=PURPOSES,
+        kinds=KINDS,
+    )
 
 
 async def save_month(look: Look) -> Response:
@@ -192,4 +157,5 @@ async def _summary(look: Look, year: int, month: int) -> Summary:
 ROUTES: Final = (
     Page(PATH, show, (OFFICER,), menu=later("Uitvoer"), place=60),
     Page(f"{PATH}/maand", save_month, (OFFICER,)),
+    Page(f"{PATH}/logboek", save_a_log, (OFFICER,)),
 )
