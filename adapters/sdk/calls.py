@@ -11,10 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 from uuid import uuid4
 
-from exchange.v1 import audit_service_pb2 as audit
 from exchange.v1 import case_service_pb2 as case
 from exchange.v1 import consent_service_pb2 as consent
-from exchange.v1 import disclosure_service_pb2 as disclosure
 from exchange.v1 import handover_service_pb2 as handover
 from exchange.v1 import history_service_pb2 as history
 from exchange.v1 import household_service_pb2 as household
@@ -22,7 +20,6 @@ from exchange.v1 import identity_service_pb2 as identity
 from exchange.v1 import insight_service_pb2 as insight
 from exchange.v1 import ledger_service_pb2 as ledger
 from exchange.v1 import legal_basis_service_pb2 as legal_basis
-from exchange.v1 import lookup_review_service_pb2 as lookups
 from exchange.v1 import matching_service_pb2 as matching
 from exchange.v1 import organisation_service_pb2 as organisation
 from exchange.v1 import plan_service_pb2 as plan
@@ -298,41 +295,6 @@ class InsightCalls(Calls[_Mode]):
     list_tables = Rpc(insight.ListTablesRequest, insight.ListTablesResponse)
     propose_budget = Rpc(insight.ProposeBudgetRequest, insight.ProposeBudgetResponse)
     approve_budget = Rpc(insight.ApproveBudgetRequest, insight.ApproveBudgetResponse)
-
-
-class LookupCalls(Calls[_Mode]):
-    """Lookups that nothing explains: counts, names by two persons, and a sample that nobody steers."""
-
-    list_lookup_cells = Rpc(lookups.ListLookupCellsRequest, lookups.ListLookupCellsResponse)
-    request_names = Rpc(lookups.RequestNamesRequest, lookups.RequestNamesResponse)
-    list_names_requests = Rpc(lookups.ListNamesRequestsRequest, lookups.ListNamesRequestsResponse)
-    approve_names = Rpc(lookups.ApproveNamesRequest, lookups.ApproveNamesResponse)
-    list_unexplained = Rpc(lookups.ListUnexplainedRequest, lookups.ListUnexplainedResponse)
-    draw_sample = Rpc(lookups.DrawSampleRequest, lookups.DrawSampleResponse)
-    get_sample = Rpc(lookups.GetSampleRequest, lookups.GetSampleResponse)
-    record_review = Rpc(lookups.RecordReviewRequest, lookups.RecordReviewResponse)
-
-
-class DisclosureCalls(Calls[_Mode]):
-    """Who asked what of a resident's data."""
-
-    list_disclosures = Rpc(disclosure.ListDisclosuresRequest, disclosure.ListDisclosuresResponse)
-    list_notices = Rpc(disclosure.ListNoticesRequest, disclosure.ListNoticesResponse)
-
-
-class AuditCalls(Calls[_Mode]):
-    """Decisions over all residents and what they ask to be done, for the privacy officer."""
-
-    list_decisions = Rpc(audit.ListDecisionsRequest, audit.ListDecisionsResponse)
-    facet_decisions = Rpc(audit.FacetDecisionsRequest, audit.FacetDecisionsResponse)
-    get_decision = Rpc(audit.GetDecisionRequest, audit.GetDecisionResponse)
-    find_log_pseudonym = Rpc(audit.FindLogPseudonymRequest, audit.FindLogPseudonymResponse)
-    replay_decisions = Rpc(audit.ReplayDecisionsRequest, audit.ReplayDecisionsResponse)
-    preview_register = Rpc(audit.PreviewRegisterRequest, audit.PreviewRegisterResponse)
-    summarise_month = Rpc(audit.SummariseMonthRequest, audit.SummariseMonthResponse)
-    list_deliveries = Rpc(audit.ListDeliveriesRequest, audit.ListDeliveriesResponse)
-    list_obligations = Rpc(audit.ListObligationsRequest, audit.ListObligationsResponse)
-    execute_obligation = Rpc(audit.ExecuteObligationRequest, audit.ExecuteObligationResponse)
 
 
 class RightsCalls(Calls[_Mode]):

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from adapters.sdk.audit_calls import AuditCalls, DisclosureCalls, LookupCalls
 from adapters.sdk.calls import (
-    AuditCalls,
     CaseCalls,
     ConsentCalls,
-    DisclosureCalls,
     HandoverCalls,
     HistoryCalls,
     HouseholdCalls,
@@ -20,7 +19,6 @@ from adapters.sdk.calls import (
     InsightCalls,
     LedgerCalls,
     LegalBasisCalls,
-    LookupCalls,
     MatchingCalls,
     OrganisationCalls,
     PlanCalls,
