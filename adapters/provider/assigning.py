@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from adapters.provider.errors import Finding
+from adapters.provider.mapping import assigned_products
 from adapters.provider.plan_seen import AssignOrder, Stage
 from adapters.sdk.errors import Conflict, Invalid, RuleBroken, SdkError
 
@@ -197,5 +198,5 @@ class Assigning:
 
 def lines_of(message: Message, notice: AssignmentNotice) -> list[Line]:
     """Return the products of a 301, each with its place."""
-    paths = [path for path, node in message.root.walk() if node.name == "ToegewezenProduct"]
+    paths = (path for path, _ in assigned_products(message))
     return [Line(path, one) for path, one in zip(paths, notice.assignments, strict=True)]

@@ -33,10 +33,11 @@ class Coded(Enum):
     @classmethod
     def of(cls, code: str) -> Self:
         """Return the member with this code. Raises ValueError for a code outside the list."""
-        for member in cls:
-            if member.code == code:
-                return member
-        raise ValueError(f"no such code in {cls.__name__}")
+        found = cls._value2member_map_.get(code)
+        if not isinstance(found, cls):
+            # Called with the code, the class would repeat it in the error.
+            raise ValueError(f"no such code in {cls.__name__}")
+        return found
 
 
 class Gender(Coded):
