@@ -8,7 +8,7 @@ COD170, COD467, COD700, COD757, COD327 (referrer), WJ758, WJ759 and WJ760 (reque
 from __future__ import annotations
 
 from enum import Enum
-from typing import Self
+from typing import Self, cast
 
 from adapters.provider.schema import Law
 
@@ -34,10 +34,10 @@ class Coded(Enum):
     def of(cls, code: str) -> Self:
         """Return the member with this code. Raises ValueError for a code outside the list."""
         found = cls._value2member_map_.get(code)
-        if not isinstance(found, cls):
+        if found is None:
             # Called with the code, the class would repeat it in the error.
             raise ValueError(f"no such code in {cls.__name__}")
-        return found
+        return cast("Self", found)
 
 
 class Gender(Coded):
