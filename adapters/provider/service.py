@@ -99,7 +99,7 @@ class Service:
         # First: what is restricted goes out no more.
         self._restricting.work()
         try:
-            self._taking.work()
+            self._taking.work(self._delivering.meanwhile)
         except OSError as error:
             self._desk.alarm("inbox_failed", error=type(error).__name__)
         self._settle()
