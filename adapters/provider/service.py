@@ -81,6 +81,12 @@ class Service:
                 self._party.notice(happening)
             self._desk.journal.advance(FOLLOWED, happening.position)
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one step of what is taken inside: flushed once, or not taken."""
+        with self._desk.journal.transaction():
+            yield
+
     def advance(self, position: int) -> None:
         """Remember that everything up to here was taken."""
         self._desk.journal.advance(FOLLOWED, position)

@@ -143,14 +143,15 @@ class Taking:
     def _go_on(self, asked: _Batch | None, batch: _Batch, answered: Callable[[], None]) -> _Batch | None:
         """Begin to ask about a batch, finish the one before it, and return what is still to be finished."""
         paused = self._pausing.paused
+        alone = paused or batch.size >= BATCH_BYTES
         arrivals = self._write_down(batch)
         if not paused:
             self._ask_ahead(batch, arrivals)
         if asked is not None:
             self._finish(asked, answered)
-        if not paused:
+        if not alone:
             return batch
-        # Nothing is under way: the next one is not asked about before this one was judged.
+        # Neither read nor asked about meanwhile is what comes behind one that waits, or that fills memory.
         self._finish(batch, answered)
         return None
 
