@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.provider.codes import Delivery
 from adapters.provider.errors import Finding
-from adapters.provider.mapping import START, read_starts, read_stops
+from adapters.provider.mapping import START, assigned_products, read_starts, read_stops
 from adapters.provider.retour import NOT_UNIQUE
 from adapters.provider.schema import Law
 
@@ -42,10 +42,12 @@ def identification_taken() -> Finding:
 
 def numbers_taken(message: Message, of_others: Collection[int]) -> tuple[Finding, ...]:
     """Judge a 301: a number in `of_others` is another resident's at the same municipality (TR332)."""
+    if not of_others:
+        return ()
     return tuple(
         Finding("TR332", path, "9332")
-        for path, node in message.root.walk()
-        if node.name == "ToegewezenProduct" and int(node.required("ToewijzingNummer")) in of_others
+        for path, node in assigned_products(message)
+        if int(node.required("ToewijzingNummer")) in of_others
     )
 
 

@@ -2,28 +2,33 @@
 
 Promises: every product stands on the resident's plan for this provider, or nothing is assigned; no support is
 taken twice; the same message has the same commands, so that a crash and a retry assign once; what is asked of
-many messages is asked side by side, and nothing of the journal is touched meanwhile.
+many messages is asked side by side, in threads that touch nothing of the journal.
 Source: iWmo and iJw 3.2: 301.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from adapters.provider.errors import Finding
+from adapters.provider.mapping import assigned_products
 from adapters.provider.plan_seen import AssignOrder, Stage
 from adapters.sdk.errors import Conflict, Invalid, RuleBroken, SdkError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
+    from typing import TypeAlias
 
     from adapters.provider.desk import Desk
     from adapters.provider.plan_seen import PlanSeen, Support
     from adapters.provider.records import Assignment, AssignmentNotice
     from adapters.provider.xml import Message
     from adapters.sdk.errors import ExchangeRefused
+
+    _Begun: TypeAlias = "Future[dict[int, Future[Assigned]]]"
 
 # The standard has no code for "not on the plan"; this one, for "cannot be tied to an assignment", comes
 # nearest, and stands at the product it is about.
@@ -51,11 +56,14 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A message that may be assigned: nothing but the plan is left to look at."""
+    """A message that may be assigned: nothing but whose it is and the plan is left to look at.
+
+    `owners` are the pseudonyms under which its numbers are known.
+    """
 
     message: Message
     notice: AssignmentNotice
-    pseudonym: bytes
+    owners: frozenset[str] = frozenset()
 
 
 class Assigning:
@@ -64,43 +72,73 @@ class Assigning:
     def __init__(self, desk: Desk) -> None:
         self._exchange: Final = desk.exchange
         self._request_id: Final = desk.journal.request_id
-        # By identity: two messages that say the same are two messages. Kept until the next batch.
-        self._ahead: dict[int, tuple[Message, Assigned | SdkError]] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        # By identity: two messages that say the same are two messages. With each its batch, which tells what
+        # is asked about it once it is known whose it is.
+        self._ahead: dict[int, tuple[Asking, _Begun]] = {}
+        self._newest: _Begun | None = None
 
     def ask_ahead(self, asking: Sequence[Asking]) -> None:
-        """Ask for many messages at once; what comes of each waits for `assigned`."""
-        self._ahead = {}
+        """Begin to ask for many messages; what comes of each waits for `assigned`."""
         if not asking:
             return
-        with ThreadPoolExecutor(min(len(asking), self._exchange.at_once)) as pool:
-            outcomes = list(pool.map(self._outcome, asking))
-        self._ahead = {
-            id(one.message): (one.message, outcome) for one, outcome in zip(asking, outcomes, strict=True)
-        }
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._exchange.at_once)
+        batch = self._pool.submit(self._begin, self._pool, asking)
+        # What is left of an earlier one waits for another pass.
+        ahead = {key: ahead for key, ahead in self._ahead.items() if ahead[1] is self._newest}
+        self._ahead = ahead | {id(one.message): (one, batch) for one in asking}
+        self._newest = batch
+
+    def end(self) -> None:
+        """Wait for what is under way, and forget it; what was not begun is not asked."""
+        ahead, self._ahead, self._newest = self._ahead, {}, None
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        # Each batch first: it may be about to begin more.
+        wait({batch for _, batch in ahead.values()})
+        pool.shutdown(cancel_futures=True)
 
     def knows(self, message: Message) -> bool:
-        """Tell whether this message was asked ahead."""
-        return id(message) in self._ahead
+        """Tell whether this message was asked ahead, when that was answered."""
+        under_way = self._under_way(message)
+        if under_way is None:
+            return False
+        wait((under_way,))
+        return True
 
-    def assigned(self, asking: Asking) -> Assigned:
+    def notice(self, message: Message) -> AssignmentNotice | None:
+        """Return what a message that was asked ahead says, as it was read."""
+        ahead = self._ahead.get(id(message))
+        return None if ahead is None else ahead[0].notice
+
+    def assigned(self, asking: Asking, pseudonym: bytes) -> Assigned:
         """Return what came of a message, asking now where it was not asked ahead. Raises the SDK's errors."""
-        ahead = self._ahead.pop(id(asking.message), None)
-        if ahead is None:
-            return self._assign_all(asking)
-        _, outcome = ahead
-        if isinstance(outcome, SdkError):
-            raise outcome
-        return outcome
+        under_way = self._under_way(asking.message)
+        self._ahead.pop(id(asking.message), None)
+        return self._assign_all(asking, pseudonym) if under_way is None else under_way.result()
 
-    def _outcome(self, asking: Asking) -> Assigned | SdkError:
+    def _under_way(self, message: Message) -> Future[Assigned] | None:
+        ahead = self._ahead.get(id(message))
+        return None if ahead is None else ahead[1].result().get(id(message))
+
+    def _begin(self, pool: ThreadPoolExecutor, asking: Sequence[Asking]) -> dict[int, Future[Assigned]]:
+        """Ask in one question whose the messages are, then about each whose numbers are nobody else's."""
         try:
-            return self._assign_all(asking)
-        except SdkError as error:
-            return error
+            pseudonyms = self._exchange.pseudonyms([one.notice.resident.bsn for one in asking])
+        except SdkError:
+            # The first message asks again by itself, and tells.
+            return {}
+        return {
+            id(one.message): pool.submit(self._assign_all, one, pseudonym)
+            for one, pseudonym in zip(asking, pseudonyms, strict=True)
+            if one.owners <= {pseudonym.hex()}
+        }
 
-    def _assign_all(self, asking: Asking) -> Assigned:
+    def _assign_all(self, asking: Asking, pseudonym: bytes) -> Assigned:
         live = [line for line in lines_of(asking.message, asking.notice) if not line.assignment.removed]
-        plan_id = self._exchange.find_case(asking.pseudonym).plan_id
+        plan_id = self._exchange.find_case(pseudonym).plan_id
         seen = self._exchange.look(plan_id, with_care=False)
         matched, findings = self._match(live, seen)
         if findings:
@@ -197,5 +235,5 @@ class Assigning:
 
 def lines_of(message: Message, notice: AssignmentNotice) -> list[Line]:
     """Return the products of a 301, each with its place."""
-    paths = [path for path, node in message.root.walk() if node.name == "ToegewezenProduct"]
+    paths = (path for path, _ in assigned_products(message))
     return [Line(path, one) for path, one in zip(paths, notice.assignments, strict=True)]

@@ -8,7 +8,7 @@ COD170, COD467, COD700, COD757, COD327 (referrer), WJ758, WJ759 and WJ760 (reque
 from __future__ import annotations
 
 from enum import Enum
-from typing import Self
+from typing import Self, cast
 
 from adapters.provider.schema import Law
 
@@ -33,10 +33,11 @@ class Coded(Enum):
     @classmethod
     def of(cls, code: str) -> Self:
         """Return the member with this code. Raises ValueError for a code outside the list."""
-        for member in cls:
-            if member.code == code:
-                return member
-        raise ValueError(f"no such code in {cls.__name__}")
+        found = cls._value2member_map_.get(code)
+        if found is None:
+            # Called with the code, the class would repeat it in the error.
+            raise ValueError(f"no such code in {cls.__name__}")
+        return cast("Self", found)
 
 
 class Gender(Coded):

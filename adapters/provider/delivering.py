@@ -155,6 +155,11 @@ class Delivering:
         self._desk: Final = desk
         self._way: Final[Way] = ByHttp(desk, http) if http is not None and http.deliver_to else ByFolder(desk)
 
+    def meanwhile(self) -> None:
+        """Deliver what is due while more comes in, where nobody else is waited for: into a folder."""
+        if isinstance(self._way, ByFolder):
+            self.work()
+
     def work(self) -> None:
         """Deliver all that is due."""
         while waiting := self._desk.journal.due(self._desk.now_ms):

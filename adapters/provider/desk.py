@@ -94,10 +94,16 @@ class Party(Protocol):
         """Take a 325, with the SHA-256 of its bytes. Raises FileRefused for one that answers nothing."""
 
     def ask_ahead(self, messages: Sequence[Message]) -> None:
-        """Ask the exchange about the messages of a batch at once, where they are judged by asking it."""
+        """Begin to ask the exchange about the messages of a batch, where they are judged by asking it.
+
+        Those of the batch before may not be judged yet; those of an earlier one are.
+        """
 
     def must_ask(self, message: Message) -> bool:
-        """Tell whether judging this message asks the exchange."""
+        """Tell whether judging this message asks the exchange; waits for what is asked about it."""
+
+    def end_asking(self) -> None:
+        """Wait until nothing is asked ahead any more, and forget what was answered."""
 
     def judge(self, message: Message) -> Verdict:
         """Judge a message that passed its in-message rules. Raises the SDK's errors where it cannot now."""

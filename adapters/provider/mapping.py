@@ -47,6 +47,8 @@ from adapters.provider.values import as_time
 from adapters.provider.xml import Node, element, leaf
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from adapters.provider.records import PersonName
     from adapters.provider.xml import Message
 
@@ -68,6 +70,13 @@ def read_assignments(message: Message) -> AssignmentNotice:
         contacts=tuple(_contact(contact) for contact in contacts.children),
         assignments=tuple(_assignment(product) for product in products.children),
     )
+
+
+def assigned_products(message: Message) -> Iterator[tuple[str, Node]]:
+    """Give the products of a 301, each with its place in the message."""
+    body = message.root.children[1]
+    products = body.find("ToegewezenProducten") or element("ToegewezenProducten")
+    return products.numbered(f"/{message.root.name}/{body.name}/{products.name}")
 
 
 def read_starts(message: Message) -> StartNotice:

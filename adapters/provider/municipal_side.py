@@ -218,6 +218,9 @@ class MunicipalSide:
         """Tell whether judging this message asks the exchange."""
         return message.number in self.asks_to_judge
 
+    def end_asking(self) -> None:
+        """Wait for nothing: nothing is asked ahead."""
+
     def judge(self, message: Message) -> Verdict:
         """Judge a message of the provider against what was assigned, started, stopped and asked before."""
         if message.number in {ASK, CHANGE}:

@@ -13,6 +13,7 @@ from adapters.provider.codes import RequestOutcome
 from adapters.provider.deadlines import CHANGE_WORKING_DAYS, working_days_on
 from adapters.provider.desk import Verdict
 from adapters.provider.errors import Finding, MessageInvalid
+from adapters.provider.mapping import assigned_products
 from adapters.provider.parts import read_envelope
 from adapters.provider.request_book import NewRequest, RequestState
 from adapters.provider.request_rules import (
@@ -108,9 +109,8 @@ class ProviderRequests:
         """Judge the references of a 301: each is of a request of ours, of this resident or not (TR379)."""
         return tuple(
             Finding("TR379", path, "9379")
-            for path, node in message.root.walk()
-            if node.name == "ToegewezenProduct"
-            and (reference := node.value("ReferentieAanbieder")) is not None
+            for path, node in assigned_products(message)
+            if (reference := node.value("ReferentieAanbieder")) is not None
             and self._desk.requests.by_reference(reference) is None
         )
 

@@ -24,7 +24,7 @@ from adapters.provider.records import CareStart, CareStop, StartNotice, StopNoti
 from adapters.provider.register import AssignmentKey
 from adapters.provider.requests import ANSWER
 from adapters.provider.stop_reasons import STOP_REASONS
-from adapters.sdk.errors import Denied, SdkError
+from adapters.sdk.errors import Denied
 from adapters.sdk.logs import name_of_request
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class ProviderSide:
         self._start: Final = desk.kind("305")
         self._stop: Final = desk.kind("307")
         self._assigning: Final = Assigning(desk)
+        self._rested_on: frozenset[Bsn | int] = frozenset()  # by the batch before
         self._requests: Final = ProviderRequests(desk)
         self._declarations: Final = ProviderDeclarations(desk)
 
@@ -66,7 +67,8 @@ class ProviderSide:
         """Judge a 301 against the plan, and assign what it assigns; a 319 against what was asked."""
         if message.number == ANSWER:
             return self._requests.judge(message)
-        desk, notice = self._desk, read_assignments(message)
+        desk = self._desk
+        notice = self._assigning.notice(message) or read_assignments(message)
         pseudonym = desk.exchange.pseudonym(notice.resident.bsn)
         known_as = pseudonym.hex()
         lines = lines_of(message, notice)
@@ -74,7 +76,7 @@ class ProviderSide:
         if taken:
             return Verdict(taken)
         try:
-            found = self._assigning.assigned(Asking(message, notice, pseudonym))
+            found = self._assigning.assigned(Asking(message, notice), pseudonym)
         except Denied as denied:
             decided = {"decision_id": denied.decision_id} if denied.decision_id else {}
             desk.log.warning(
@@ -105,8 +107,8 @@ class ProviderSide:
         return Verdict((), known_as, keep)
 
     def ask_ahead(self, messages: Sequence[Message]) -> None:
-        """Ask the exchange about those of a batch that rest on no other one of it, side by side."""
-        asking: list[tuple[Message, AssignmentNotice]] = []
+        """Begin to ask about those of a batch that rest on no other one of it or of the batch before."""
+        asking: list[Asking] = []
         seen: set[Bsn | int] = set()
         for message in messages:
             if message.number == ANSWER:
@@ -118,39 +120,30 @@ class ProviderSide:
             rests_on: set[Bsn | int] = {notice.resident.bsn}
             rests_on |= {one.number for one in notice.assignments}
             refers = any(one.provider_reference is not None for one in notice.assignments)
-            if not refers and not rests_on & seen:
-                asking.append((message, notice))
+            if not refers and not rests_on & seen and not rests_on & self._rested_on:
+                asking.append(Asking(message, notice, frozenset(self._owners(notice).values())))
             seen |= rests_on
-        if len(asking) < AHEAD_LEAST:
-            self._assigning.ask_ahead(())
-            return
-        try:
-            pseudonyms = self._desk.exchange.pseudonyms([notice.resident.bsn for _, notice in asking])
-        except SdkError:
-            # The first message asks again by itself, and tells.
-            self._assigning.ask_ahead(())
-            return
-        self._assigning.ask_ahead(
-            [
-                Asking(message, notice, pseudonym)
-                for (message, notice), pseudonym in zip(asking, pseudonyms, strict=True)
-                if not self._taken(message, notice, pseudonym.hex())
-            ]
-        )
+        self._rested_on = frozenset(seen)
+        if len(asking) >= AHEAD_LEAST:
+            self._assigning.ask_ahead(asking)
 
     def must_ask(self, message: Message) -> bool:
-        """Tell whether judging this message asks the exchange."""
+        """Tell whether judging this message asks the exchange; waits for what is asked about it."""
         return message.number in self.asks_to_judge and not self._assigning.knows(message)
 
-    def _taken(self, message: Message, notice: AssignmentNotice, known_as: str) -> tuple[Finding, ...]:
-        taken = numbers_taken(message, self._numbers_of_others(notice, known_as))
-        return taken + self._requests.unfounded(message)
+    def end_asking(self) -> None:
+        """Wait until nothing is asked ahead any more, and forget what was answered."""
+        self._rested_on = frozenset()
+        self._assigning.end()
 
-    def _numbers_of_others(self, notice: AssignmentNotice, known_as: str) -> set[int]:
-        register = self._desk.register
-        numbers = (one.number for one in notice.assignments)
-        known = (register.known(_key(notice, number)) for number in numbers)
-        return {one.key.number for one in known if one is not None and one.pseudonym != known_as}
+    def _taken(self, message: Message, notice: AssignmentNotice, known_as: str) -> tuple[Finding, ...]:
+        of_others = {number for number, owner in self._owners(notice).items() if owner != known_as}
+        return numbers_taken(message, of_others) + self._requests.unfounded(message)
+
+    def _owners(self, notice: AssignmentNotice) -> dict[int, str]:
+        """Return whose the numbers of a message are, as far as they are known."""
+        known = (self._desk.register.known(_key(notice, one.number)) for one in notice.assignments)
+        return {one.key.number: one.pseudonym for one in known if one is not None}
 
     def _named(self, refused: ExchangeRefused) -> dict[str, str]:
         """Return what both logs call the command that was refused; a question has no id."""

@@ -103,7 +103,8 @@ def read_retour(message: Message) -> Answer:
 
 
 def _codes_by_path(message: Message, findings: tuple[Finding, ...]) -> dict[str, list[str]]:
-    known = {path for path, _ in message.root.walk()}
+    # Most messages are taken as they are, and then no place is looked for.
+    known = {path for path, _ in message.root.walk()} if findings else frozenset()
     codes: dict[str, list[str]] = {}
     for finding in findings:
         if not finding.code:

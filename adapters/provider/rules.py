@@ -67,8 +67,9 @@ def in_message_findings(message: Message, today: date) -> tuple[Finding, ...]:
     """Return every rule the message breaks, in the order of the message; of answers only a 325 has rules."""
     dates = Dates(_date(message.root.find("Header/BerichtIdentificatie"), "Dagtekening") or today, today)
     findings: list[Finding] = []
+    rules = _RULES.get((message.law, message.number), {})
     for path, node in message.root.walk():
-        for rule in rules_for(message.law, message.number, node.name):
+        for rule in rules.get(node.name, ()):
             if rule.when and not _WHEN[rule.when](node):
                 continue
             code = IN_FUTURE if rule.check == "not_in_future" else TECHNICAL
@@ -81,20 +82,16 @@ def _broken(rule: Rule, node: Node, dates: Dates) -> Iterator[str]:
     return _CHECKS[rule.check](rule, node) if dated is None else dated(rule, node, dates)
 
 
-def rules_for(law: Law, number: str, class_name: str) -> tuple[Rule, ...]:
-    """Return the rules of one class of one message; both laws share nearly all."""
-    return _RULES.get((law, number, class_name), ())
-
-
-def _read_rules() -> Mapping[tuple[Law, str, str], tuple[Rule, ...]]:
-    found: dict[tuple[Law, str, str], tuple[Rule, ...]] = {}
+def _read_rules() -> Mapping[tuple[Law, str], Mapping[str, tuple[Rule, ...]]]:
+    """Read the rules of each class of each message; both laws share nearly all."""
+    found: dict[tuple[Law, str], dict[str, tuple[Rule, ...]]] = {}
     for row in table("rules"):
         rule = Rule(**{name: text for name, text in row.items() if name not in {"messages", "class"}})
         for law in Law:
             for number in row["messages"].split(","):
                 if is_of(law, number.rpartition(":")[2], number):
-                    key = (law, number.rpartition(":")[2], row["class"])
-                    found[key] = (*found.get(key, ()), rule)
+                    classes = found.setdefault((law, number.rpartition(":")[2]), {})
+                    classes[row["class"]] = (*classes.get(row["class"], ()), rule)
     return MappingProxyType(found)
 
 

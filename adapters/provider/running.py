@@ -10,6 +10,7 @@ import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from adapters.provider.assigned_care import AssignedCare
@@ -23,6 +24,7 @@ from adapters.provider.journal import Journal
 from adapters.provider.person import write_contacts
 from adapters.provider.register import Register
 from adapters.provider.request_book import RequestBook, RequestState
+from adapters.provider.schema import all_schemas
 from adapters.provider.service import FOLLOWED, Service, alone_at, catch_up
 from adapters.sdk.errors import Denied, Unavailable
 from adapters.sdk.following import Cursor, FollowingThread, Trouble
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from adapters.sdk.logs import AdapterLog
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+TAKEN_TOGETHER: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) ->
         service = Service(config, exchange, journal, log)
         follower = FollowingThread(exchange, service.cursor, wake)
         listening = _listening(config, log, wake)
+        # Made before anything comes, not while the first message waits.
+        all_schemas()
         follower.start()
         log.info("adapter_started", mode=config.side.value, position=service.cursor)
         try:
@@ -212,11 +217,14 @@ def _listening(config: Config, log: AdapterLog, wake: threading.Event) -> Listen
 
 
 def _take(service: Service, follower: FollowingThread[Happening]) -> None:
-    for item in follower.taken():
-        match item:
-            case Cursor(position):
-                service.advance(position)
-            case Trouble(error, attempt, wait_ms):
-                service.trouble(error, attempt, wait_ms)
-            case _:
-                service.take(item)
+    """Take what happened since the last time; many are flushed once."""
+    while items := tuple(islice(follower.taken(), TAKEN_TOGETHER)):
+        with service.together():
+            for item in items:
+                match item:
+                    case Cursor(position):
+                        service.advance(position)
+                    case Trouble(error, attempt, wait_ms):
+                        service.trouble(error, attempt, wait_ms)
+                    case _:
+                        service.take(item)

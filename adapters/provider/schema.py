@@ -11,7 +11,7 @@ its own.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from importlib.resources import files
@@ -112,6 +112,13 @@ class MessageSchema:
     message_xsd: str
     simple: Mapping[str, SimpleType]
     classes: Mapping[str, tuple[ElementRule, ...]]
+    # The tags of the elements of each class, with their namespace: made once, for every element asks.
+    tags: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the tags."""
+        tags = {name: tuple(map(self.tag_of, rules)) for name, rules in self.classes.items()}
+        object.__setattr__(self, "tags", MappingProxyType(tags))
 
     @property
     def namespace(self) -> str:
@@ -123,9 +130,9 @@ class MessageSchema:
         """Return the prefix that the standard gives the message's own namespace, such as wmo301."""
         return f"{self.law.value}{self.number}"
 
-    def namespace_of(self, rule: ElementRule) -> str:
-        """Return the namespace in which an element stands."""
-        return self.law.basis_namespace if rule.in_basis else self.namespace
+    def tag_of(self, rule: ElementRule) -> str:
+        """Return the name of an element with the namespace in which it stands, as `{namespace}name`."""
+        return f"{{{self.law.basis_namespace if rule.in_basis else self.namespace}}}{rule.name}"
 
 
 @cache
@@ -162,6 +169,7 @@ def all_schemas() -> Mapping[str, MessageSchema]:
     return MappingProxyType({schema.namespace: schema for schema in schemas})
 
 
+@cache
 def answer_number(number: str) -> str:
     """Return the number of the retour to a message: 302 for 301."""
     return next(row["message"] for row in table("messages") if row["answers"] == number)

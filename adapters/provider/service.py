@@ -81,6 +81,12 @@ class Service:
                 self._party.notice(happening)
             self._desk.journal.advance(FOLLOWED, happening.position)
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one step of what is taken inside: flushed once, or not taken."""
+        with self._desk.journal.transaction():
+            yield
+
     def advance(self, position: int) -> None:
         """Remember that everything up to here was taken."""
         self._desk.journal.advance(FOLLOWED, position)
@@ -99,7 +105,7 @@ class Service:
         # First: what is restricted goes out no more.
         self._restricting.work()
         try:
-            self._taking.work()
+            self._taking.work(self._delivering.meanwhile)
         except OSError as error:
             self._desk.alarm("inbox_failed", error=type(error).__name__)
         self._settle()

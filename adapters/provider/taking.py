@@ -2,14 +2,16 @@
 
 Promises: a message is written down before it has an effect, and its answer with its effect in one step; its
 file is moved after that, so that a kill at any moment takes it in again, with the same commands. What the
-exchange is asked of the messages of a batch is asked side by side, and what is written of them is flushed
-once; a message that rests on another of its batch is judged after it.
+exchange is asked of the messages of a batch is asked side by side, while the batch before it is judged and
+answered and the next one is read; what is written of a batch is flushed once. Messages are judged in the
+order of their names, and one that rests on another is asked about after that one was judged.
 Source: OP090 (a retour within three working days).
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -36,6 +38,8 @@ from adapters.provider.rules import TECHNICAL, in_message_findings
 from adapters.provider.xml import emit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from adapters.provider.desk import Desk, Party
     from adapters.provider.errors import ProviderAdapterError
     from adapters.provider.folders import Incoming
@@ -54,6 +58,23 @@ class Done(Enum):
 
 
 Outcome = FileRefused | JournalConflict | Done
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Messages that are asked about side by side, with what was found in those that may be asked about."""
+
+    files: list[Incoming] = field(default_factory=list)
+    size: int = 0
+    findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+
+    def add(self, incoming: Incoming) -> None:
+        self.files.append(incoming)
+        self.size += incoming.size
+
+    @property
+    def full(self) -> bool:
+        return len(self.files) >= BATCH_FILES or self.size >= BATCH_BYTES
 
 
 class Taking:
@@ -76,17 +97,28 @@ class Taking:
         )
         self._find_archived()
 
-    def work(self) -> None:
-        """Take the inbox in by batches, each flushed once; a large message is a batch of its own."""
-        batch: list[Incoming] = []
-        held = 0
-        for incoming in self._inbox.take():
-            batch.append(incoming)
-            held += incoming.size
-            if len(batch) >= BATCH_FILES or held >= BATCH_BYTES:
-                self._receive_all(batch)
-                batch, held = [], 0
-        self._receive_all(batch)
+    def work(self, answered: Callable[[], None]) -> None:
+        """Take the inbox in by batches, each flushed once; a large message is a batch of its own.
+
+        `answered` is called behind each batch whose answers lie in the outbox.
+        """
+        batch = _Batch()
+        asked: _Batch | None = None  # judged while the next one is asked about
+        try:
+            for incoming in self._inbox.take():
+                batch.add(incoming)
+                if asked is not None and asked.size + batch.size >= BATCH_BYTES:
+                    # Together they take no more memory than one.
+                    self._finish(asked, answered)
+                    asked = None
+                if batch.full:
+                    asked, batch = self._go_on(asked, batch, answered), _Batch()
+            if batch.files:
+                asked = self._go_on(asked, batch, answered)
+            if asked is not None:
+                self._finish(asked, answered)
+        finally:
+            self._party.end_asking()
 
     # --- what is no message --------------------------------------------------------------------------------
 
@@ -115,43 +147,59 @@ class Taking:
 
     # --- batches -------------------------------------------------------------------------------------------
 
-    def _receive_all(self, batch: list[Incoming]) -> None:
-        if not batch:
-            return
-        journal = self._desk.journal
+    def _go_on(self, asked: _Batch | None, batch: _Batch, answered: Callable[[], None]) -> _Batch | None:
+        """Begin to ask about a batch, finish the one before it, and return what is still to be finished."""
+        paused = self._pausing.paused
+        alone = paused or batch.size >= BATCH_BYTES
+        arrivals = self._write_down(batch)
+        if not paused:
+            self._ask_ahead(batch, arrivals)
+        if asked is not None:
+            self._finish(asked, answered)
+        if not alone:
+            return batch
+        # Neither read nor asked about meanwhile is what comes behind one that waits, or that fills memory.
+        self._finish(batch, answered)
+        return None
+
+    def _write_down(self, batch: _Batch) -> dict[str, Arrival]:
+        """Write down that the messages of a batch came, and return what each is."""
+        desk = self._desk
         arrivals: dict[str, Arrival] = {}
-        with journal.transaction():
-            for incoming in batch:
+        with desk.journal.transaction():
+            for incoming in batch.files:
                 if not incoming.message.schema.answers and self._fits(incoming):
-                    arrival = journal.receive(_key(incoming), self._desk.now_ms, self._desk.today)
-                    arrivals[incoming.name] = arrival
-        self._ask_ahead(batch, arrivals)
+                    arrivals[incoming.name] = desk.journal.receive(_key(incoming), desk.now_ms, desk.today)
+        return arrivals
+
+    def _ask_ahead(self, batch: _Batch, arrivals: dict[str, Arrival]) -> None:
+        """Let the side ask the exchange about the messages that are judged for the first time."""
+        fresh, today = (Arrival.NEW, Arrival.UNFINISHED), self._desk.today
+        for one in batch.files:
+            if arrivals.get(one.name) in fresh and one.message.number in self._party.asks_to_judge:
+                batch.findings[one.name] = in_message_findings(one.message, today)
+        self._party.ask_ahead([one.message for one in batch.files if batch.findings.get(one.name) == ()])
+
+    def _finish(self, batch: _Batch, answered: Callable[[], None]) -> None:
+        """Judge, answer and put away a batch; what was asked about it is waited for."""
         kept: list[tuple[MessageKey, str]] = []
+        left = batch.files
         try:
-            while batch:
-                batch = self._receive_some(batch, kept)
+            while left:
+                left = self._receive_some(left, batch.findings, kept)
         finally:
             self._inbox.settle()
-            with journal.transaction():
+            with self._desk.journal.transaction():
                 for key, name in kept:
-                    journal.archived(key, name)
+                    self._desk.journal.archived(key, name)
+        answered()
 
-    def _ask_ahead(self, batch: list[Incoming], arrivals: dict[str, Arrival]) -> None:
-        """Let the side ask the exchange about the messages that are judged for the first time."""
-        if self._pausing.paused:
-            return
-        fresh = (Arrival.NEW, Arrival.UNFINISHED)
-        self._party.ask_ahead(
-            [
-                one.message
-                for one in batch
-                if arrivals.get(one.name) in fresh
-                and one.message.number in self._party.asks_to_judge
-                and not in_message_findings(one.message, self._desk.today)
-            ]
-        )
-
-    def _receive_some(self, batch: list[Incoming], kept: list[tuple[MessageKey, str]]) -> list[Incoming]:
+    def _receive_some(
+        self,
+        batch: list[Incoming],
+        findings: dict[str, tuple[Finding, ...]],
+        kept: list[tuple[MessageKey, str]],
+    ) -> list[Incoming]:
         """Take the first messages that need not ask any more, or the one that must; return the rest.
 
         Nothing is asked while a step of the journal is open: others wait for it.
@@ -163,9 +211,9 @@ class Taking:
         outcomes: list[tuple[Incoming, Outcome]] = []
         if known:
             with self._desk.journal.transaction():
-                outcomes += [(one, self._receive(one)) for one in some]
+                outcomes += [(one, self._receive(one, findings.get(one.name))) for one in some]
         else:
-            outcomes.append((some[0], self._receive(some[0])))
+            outcomes.append((some[0], self._receive(some[0], findings.get(some[0].name))))
         for incoming, outcome in outcomes:
             self._put_away(incoming, outcome, kept)
         return batch[len(some) :]
@@ -201,7 +249,7 @@ class Taking:
 
     # --- one message --------------------------------------------------------------------------------------
 
-    def _receive(self, incoming: Incoming) -> Outcome:
+    def _receive(self, incoming: Incoming, findings: tuple[Finding, ...] | None) -> Outcome:
         """Take one message: what becomes of its file, or why it is refused."""
         message = incoming.message
         try:
@@ -211,7 +259,7 @@ class Taking:
             elif message.schema.answers:
                 self._take_retour(incoming)
             else:
-                return self._take_message(incoming)
+                return self._take_message(incoming, findings)
         except (FileRefused, JournalConflict) as refused:
             return refused
         return Done.TAKEN
@@ -235,7 +283,7 @@ class Taking:
             told = ",".join(sorted(set(codes)))
             self._desk.alarm("message_refused", message_type=answered, code=told)
 
-    def _take_message(self, incoming: Incoming) -> Done:
+    def _take_message(self, incoming: Incoming, findings: tuple[Finding, ...] | None) -> Done:
         """Answer a message, or leave it in the inbox for a later pass."""
         desk, message, key = self._desk, incoming.message, _key(incoming)
         self._require_fit(incoming, ours=False)
@@ -247,7 +295,7 @@ class Taking:
             desk.log.info("message_again", message_type=message.name)
             return Done.TAKEN
         try:
-            verdict = self._judge(message, arrival)
+            verdict = self._judge(message, arrival, findings)
         except NOT_NOW as error:
             self._pausing.pause(error)
             return Done.LATER
@@ -255,10 +303,11 @@ class Taking:
         self._answer(key, message, verdict)
         return Done.TAKEN
 
-    def _judge(self, message: Message, arrival: Arrival) -> Verdict:
+    def _judge(self, message: Message, arrival: Arrival, findings: tuple[Finding, ...] | None) -> Verdict:
         if arrival is Arrival.CLASH:
             return Verdict((identification_taken(),))
-        findings = in_message_findings(message, self._desk.today)
+        if findings is None:
+            findings = in_message_findings(message, self._desk.today)
         if findings:
             return Verdict(findings)
         try:

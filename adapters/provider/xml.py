@@ -41,11 +41,14 @@ class Node:
 
     def find(self, path: str) -> Node | None:
         """Return the first element at `A/B/C` below this one, or None."""
-        node: Node | None = self
+        node = self
         for step in path.split("/"):
-            if node is None:
+            for child in node.children:
+                if child.name == step:
+                    node = child
+                    break
+            else:
                 return None
-            node = next((child for child in node.children if child.name == step), None)
         return node
 
     def value(self, path: str) -> str | None:
@@ -62,6 +65,11 @@ class Node:
 
     def numbered(self, path: str) -> Iterator[tuple[str, Node]]:
         """Give each child with its path below `path`; those that share a name are numbered from 1."""
+        if len({child.name for child in self.children}) == len(self.children):
+            # As most are: nothing to count.
+            for child in self.children:
+                yield f"{path}/{child.name}", child
+            return
         total = Counter(child.name for child in self.children)
         seen: Counter[str] = Counter()
         for child in self.children:
@@ -73,8 +81,16 @@ class Node:
         """Give this element and all below it, each with its path."""
         here = path or f"/{self.name}"
         yield here, self
-        for below, child in self.numbered(here):
-            yield from child.walk(below)
+        # A list of what is open, for a generator within a generator hands each element up by every level.
+        opened = [self.numbered(here)]
+        while opened:
+            for below, child in opened[-1]:
+                yield below, child
+                if child.children:
+                    opened.append(child.numbered(below))
+                    break
+            else:
+                opened.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,9 @@ def control(tree: Raw) -> Message:
 def emit(message: Message) -> bytes:
     """Write a message as UTF-8, prefixes as usual. Raises MessageInvalid if it breaks its schema."""
     schema = message.schema
-    root = _to_xml(message.root, _ROOT, schema, None)
+    prefixes = {schema.law.standard: schema.law.basis_namespace, schema.prefix: schema.namespace}
+    root = etree.Element(schema.tag_of(_ROOT), nsmap=prefixes)
+    _fill(root, message.root, _ROOT, schema)
     etree.indent(root, space="\t")
     body: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=False)
     data = b'<?xml version="1.0" encoding="UTF-8"?>\n' + body + b"\n"
@@ -184,10 +202,10 @@ class _Control:
         # Taken away here, so that the tree as read goes while the tree of the message grows.
         found, raw.children = list(raw.children), ()
         place = 0
-        rules = self._schema.classes[rule.kind]
-        tags = [f"{{{self._schema.namespace_of(expected)}}}{expected.name}" for expected in rules]
+        rules, tags = self._schema.classes[rule.kind], self._schema.tags[rule.kind]
         for index, expected in enumerate(rules):
-            place = self._skip(found, place, tags[index:], path)
+            if place < len(found) and found[place].tag != tags[index]:
+                place = self._skip(found, place, tags[index:], path)
             count = 0
             for raw_child in found[place : place + expected.most]:
                 if raw_child.tag != tags[index]:
@@ -199,9 +217,9 @@ class _Control:
             place += count
             if count < expected.least:
                 self._broken("missing", f"{path}/{expected.name}")
-        self._skip(found, place, [], path)
+        self._skip(found, place, (), path)
 
-    def _skip(self, found: list[Raw], place: int, may_follow: list[str], path: str) -> int:
+    def _skip(self, found: list[Raw], place: int, may_follow: tuple[str, ...], path: str) -> int:
         """Return the place of the next element that may still follow, telling of those that may not."""
         while place < len(found) and found[place].tag not in may_follow:
             # The name of an element we do not know may be anything, so it is counted, not repeated.
@@ -220,26 +238,19 @@ def _narrowed(rule: ElementRule, text: str) -> bool:
 # --- writing ----------------------------------------------------------------------------------------
 
 
-def _to_xml(
-    node: Node, rule: ElementRule, schema: MessageSchema, parent: etree._Element | None
-) -> etree._Element:
-    tag = f"{{{schema.namespace_of(rule)}}}{node.name}"
-    if parent is None:
-        prefixes = {schema.law.standard: schema.law.basis_namespace, schema.prefix: schema.namespace}
-        xml = etree.Element(tag, nsmap=prefixes)
-    else:
-        xml = etree.SubElement(parent, tag)
+def _fill(xml: etree._Element, node: Node, rule: ElementRule, schema: MessageSchema) -> None:
     if rule.kind in schema.simple:
         _set_text(xml, node, schema, rule)
-        return xml
-    expected = {child.name: child for child in schema.classes[rule.kind]}
+        return
+    tags = schema.tags[rule.kind]
+    expected = {child.name: (child, tag) for child, tag in zip(schema.classes[rule.kind], tags, strict=True)}
     for child in node.children:
         if child.name not in expected:
             raise MessageInvalid(
                 "an element does not belong here", (Finding("XSD-unexpected", f"…/{node.name}"),)
             )
-        _to_xml(child, expected[child.name], schema, xml)
-    return xml
+        below, tag = expected[child.name]
+        _fill(etree.SubElement(xml, tag), child, below, schema)
 
 
 def _set_text(xml: etree._Element, node: Node, schema: MessageSchema, rule: ElementRule) -> None:

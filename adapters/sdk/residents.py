@@ -134,6 +134,8 @@ class Pseudonyms:
             raise PseudonymRefused(str(refused)) from None
         # Pinned only now: a key that proved nothing is no key to hold on to.
         write_pin(self._pin, shown)
+        # Another thread may have pinned first.
+        self._pinned(answer)
         found = {
             bsn: tagged(remove_blinding(state, element), max(1, answer.generation))
             for bsn, state, element in zip(batch, blinded, evaluated, strict=True)

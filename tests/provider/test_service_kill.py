@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,7 +19,7 @@ import pytest
 from adapters.provider.plan_seen import Stage
 from adapters.provider.retour import read_retour
 from adapters.provider.transport import Ggk
-from tests.provider.around import Both, Clock, agreed
+from tests.provider.around import Adapter, Both, Clock, agreed
 from tests.provider.world import START, SUPPORT
 
 if TYPE_CHECKING:
@@ -36,11 +37,21 @@ class Steps:
     def __init__(self, kill_at: int = 0) -> None:
         self.taken = 0
         self._kill_at = kill_at
+        self._one_at_a_time = threading.Lock()
+
+    def watch(self, *adapters: Adapter) -> None:
+        """Count what these adapters write, and what this process does to files, until it ends."""
+        for adapter in adapters:
+            adapter.journal.connection.set_trace_callback(self.statement)
+        os.fsync = self.around(os.fsync)
+        Path.replace = self.around(Path.replace)  # type: ignore[method-assign] # this process ends soon
+        Path.rename = self.around(Path.rename)  # type: ignore[method-assign] # this process ends soon
 
     def step(self) -> None:
-        self.taken += 1
-        if self.taken == self._kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        with self._one_at_a_time:
+            self.taken += 1
+            if self.taken == self._kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, done: Callable[..., Any]) -> Callable[..., Any]:
         def stepping(*words: Any, **more: Any) -> Any:  # noqa: ANN401 -- whatever is wrapped
@@ -64,11 +75,7 @@ def live(root: Path, steps: Steps, begin: timedelta) -> None:
         world.open_plan()
     if SUPPORT not in world.held().plans["plan-1"].supports:
         agreed(both)
-    for adapter in (both.municipality, both.provider):
-        adapter.journal.connection.set_trace_callback(steps.statement)
-    os.fsync = steps.around(os.fsync)
-    Path.replace = steps.around(Path.replace)  # type: ignore[method-assign] # this process ends soon
-    Path.rename = steps.around(Path.rename)  # type: ignore[method-assign] # this process ends soon
+    steps.watch(both.municipality, both.provider)
     both.work(PASSES)
     if world.support().stage is Stage.ASSIGNED:
         world.start()

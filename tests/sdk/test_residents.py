@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 import rbcl
 
+from adapters.sdk import residents
 from adapters.sdk.aio import AsyncExchangeClient
 from adapters.sdk.bsn import Bsn, passes_eleven_proof
 from adapters.sdk.calls import claim
 from adapters.sdk.errors import PseudonymRefused
+from adapters.sdk.pins import write_pin
 from adapters.sdk.residents import Pseudonyms
 from exchange.keys.identity import IdentityKeys
 from exchange.keys.voprf import KeyPair, Mode, blind_evaluate_proved, derive_key_pair
@@ -148,6 +150,24 @@ def test_the_first_key_is_pinned_and_another_refused(
     with pytest.raises(PseudonymRefused, match="another public key"):
         Pseudonyms(pin).of(client.identity, CLAIM, BSNS[:1])
     assert pin.read_text() == KEYS.public_key(OIN).hex() + "\n"
+
+
+def test_a_key_that_another_thread_pinned_meanwhile_stands(
+    identity: FakeExchange, client: ExchangeClient, pin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = (IdentityKeys(b"s" * 32).public_key(OIN),)
+
+    def too_late(path: Path, keys: tuple[bytes, ...]) -> None:
+        write_pin(path, other)
+        write_pin(path, keys)
+
+    monkeypatch.setattr(residents, "write_pin", too_late)
+    pseudonyms = Pseudonyms(pin)
+    with pytest.raises(PseudonymRefused, match="another public key"):
+        pseudonyms.of(client.identity, CLAIM, BSNS[:1])
+    assert identity.requests["EvaluateBlinded"]
+    assert pin.read_text() == other[0].hex() + "\n"
+    assert not pseudonyms._cache
 
 
 def test_a_key_given_by_the_operator_stands_from_the_start(
