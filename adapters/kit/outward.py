@@ -2,7 +2,8 @@
 
 Promises: nothing is sent to another address than the one of the settings, whatever an answer names; in the
 clear to this machine only; no redirect is followed; an answer has a limit; a wait that was asked (429, 503,
-`Retry-After`) is told on, as seconds; no error holds a URL, a body or what was sent.
+`Retry-After`) is told on, as seconds, and kept to; no call begins before its turn; no error holds a URL, a
+body or what was sent.
 Source: RFC 9110 (Retry-After, conditional requests), RFC 9457.
 """
 
@@ -15,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 10.0
 ANSWER_BYTES_MAX: Final = 8 * 1024 * 1024
+# A page of a list: one row in it that is far too large hides none of the others.
+ROWS_BYTES_MAX: Final = 32 * 1024 * 1024
 RETRY_AFTER_S_MAX: Final = 3_600
 _PIECE_BYTES: Final = 64 * 1024
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -86,6 +89,16 @@ class Answer:
         return self.status == _NOT_MODIFIED
 
 
+class Turns(Protocol):
+    """Who says when a call may begin: `rates.py`."""
+
+    def turn(self) -> None:
+        """Return when it may. Raises NotNow."""
+
+    def hold(self, seconds: float) -> None:
+        """Let none begin for so long."""
+
+
 class Outward:
     """One API of one system. `headers` gives those of each call, made anew: a token lives shortly."""
 
@@ -98,8 +111,10 @@ class Outward:
         timeout_s: float = TIMEOUT_S,
         authorities: str = "",
         identity: tuple[str, str] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         require_safe(base)
+        self._turns: Final = turns
         self._system: Final = system
         self.base: Final = base.rstrip("/")
         self._headers: Final = headers
@@ -124,10 +139,12 @@ class Outward:
         body: bytes | None = None,
         etag: str = "",
         headers: Mapping[str, str] | None = None,
+        rows: bool = False,
     ) -> Answer:
         """Call `where`: a path below the base, or a url of this API. Raises NotNow, Refused, Unexpected.
 
-        `content` goes as JSON; `body` goes as it is, and `headers` name its Content-Type.
+        `content` goes as JSON; `body` goes as it is, and `headers` name its Content-Type. Of `rows` the
+        caller judges each by itself, with `is_sound`, and one may be large.
         """
         url = f"{self.base}{where}" if where.startswith("/") else where
         if not self.holds(url):
@@ -138,11 +155,12 @@ class Outward:
             told.setdefault("Content-Type", "application/json")
         if etag:
             told["If-None-Match"] = etag
-        status, answered, raw = self._exchange(method, url, body, told)
+        most = ROWS_BYTES_MAX if rows else ANSWER_BYTES_MAX
+        status, answered, raw = self._exchange(method, url, body, told, most)
         if status in _OK or status == _NOT_MODIFIED:
-            return Answer(status, self._read(raw), answered.get("etag", ""))
+            return Answer(status, self._read(raw, rows=rows), answered.get("etag", ""))
         if status in _NOT_NOW:
-            raise NotNow(self._system, f"status_{status}", _retry_after_s(answered.get("retry-after", "")))
+            raise self._not_now(status, answered)
         raise self._refused(status, raw)
 
     def post(self, where: str, pieces: Sequence[bytes], headers: Mapping[str, str]) -> bytes:
@@ -152,13 +170,25 @@ class Outward:
         if status in _OK:
             return raw
         if status in _NOT_NOW:
-            wait_s = _retry_after_s(answered.get("retry-after", ""))
-            raise NotNow(self._system, f"status_{status}", wait_s, raw)
+            raise self._not_now(status, answered, raw)
         raise Refused(self._system, status, "refused", raw=raw)
 
+    def _not_now(self, status: int, answered: Mapping[str, str], raw: bytes = b"") -> NotNow:
+        wait_s = retry_after_s(answered.get("retry-after", ""), answered.get("date", ""))
+        if wait_s and self._turns is not None:
+            self._turns.hold(wait_s)
+        return NotNow(self._system, f"status_{status}", wait_s, raw)
+
     def _exchange(
-        self, method: str, url: str, body: bytes | Sequence[bytes] | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        body: bytes | Sequence[bytes] | None,
+        headers: Mapping[str, str],
+        most: int = ANSWER_BYTES_MAX,
     ) -> tuple[int, dict[str, str], bytes]:
+        if self._turns is not None:
+            self._turns.turn()
         where = urlsplit(url)
         host = where.hostname or ""
         line = (
@@ -171,7 +201,7 @@ class Outward:
         try:
             line.request(method, target, body, dict(headers))
             answer = line.getresponse()
-            raw = self._whole(line, answer, until)
+            raw = self._whole(line, answer, until, most)
             if answer.length:
                 raise NotNow(self._system, "cut_off")
         except (OSError, http.client.HTTPException) as error:
@@ -181,7 +211,7 @@ class Outward:
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, raw
 
     def _whole(
-        self, line: http.client.HTTPConnection, answer: http.client.HTTPResponse, until: float
+        self, line: http.client.HTTPConnection, answer: http.client.HTTPResponse, until: float, most: int
     ) -> bytes:
         """Read an answer within its limits: who sends a byte now and then holds nobody up for long."""
         raw = bytearray()
@@ -195,19 +225,18 @@ class Outward:
             if not piece:
                 return bytes(raw)
             raw += piece
-            if len(raw) > ANSWER_BYTES_MAX:
+            if len(raw) > most:
                 raise Unexpected(self._system, "answer_too_large")
 
-    def _read(self, raw: bytes) -> object:
+    def _read(self, raw: bytes, *, rows: bool = False) -> object:
         if not raw:
             return None
         try:
             told: object = json.loads(raw)
-            if b"\\u" in raw:
-                # JSON can name half a letter, which no journal and no message takes.
-                json.dumps(told, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             raise Unexpected(self._system, "answer_is_no_json") from None
+        if not rows and b"\\u" in raw and not is_sound(told):
+            raise Unexpected(self._system, "answer_is_no_json")
         return told
 
     def _refused(self, status: int, raw: bytes) -> Refused:
@@ -242,8 +271,20 @@ def _word(told: object) -> str:
     return text[:60]
 
 
-def _retry_after_s(told: str) -> int:
-    """Return the seconds of a Retry-After header, at most an hour; 0 where there is none to understand."""
+def is_sound(told: object) -> bool:
+    """Tell whether JSON holds whole letters: it can name half a one, which no journal takes."""
+    try:
+        json.dumps(told, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def retry_after_s(told: str, date: str = "") -> int:
+    """Return the seconds of a Retry-After header, at most an hour; 0 where there is none to understand.
+
+    A moment counts from the answer's own Date, where it has one: whoever set our clock changes no wait.
+    """
     try:
         if told.isdecimal():
             return min(int(told), RETRY_AFTER_S_MAX)
@@ -251,5 +292,14 @@ def _retry_after_s(told: str) -> int:
     except (ValueError, OverflowError):
         # More digits than a number may have are not understood either.
         return 0
-    wait = (at - datetime.now(UTC)).total_seconds() if at.tzinfo else 0.0
-    return max(0, min(int(wait) + 1, RETRY_AFTER_S_MAX))
+    if not at.tzinfo:
+        return 0
+    return max(0, min(int((at - _said_at(date)).total_seconds()) + 1, RETRY_AFTER_S_MAX))
+
+
+def _said_at(date: str) -> datetime:
+    try:
+        found = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return datetime.now(UTC)
+    return found if found.tzinfo else datetime.now(UTC)

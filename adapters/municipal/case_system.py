@@ -24,7 +24,7 @@ from adapters.municipal.records import Stage, Zaak, ZaakType
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from adapters.kit.outward import Answer
+    from adapters.kit.outward import Answer, Turns
     from adapters.municipal.config import Config
     from adapters.municipal.records import Names
     from adapters.sdk.bsn import Bsn
@@ -55,24 +55,30 @@ def zgw_token(client_id: str, secret: str, now: float) -> str:
     return jwt.encode(told, secret, algorithm="HS256")
 
 
-def zgw_api(config: Config, name: str, base: str, clock: Callable[[], float]) -> Outward:
+def zgw_api(
+    config: Config, name: str, base: str, clock: Callable[[], float], turns: Turns | None = None
+) -> Outward:
     """Return one of the ZGW APIs, asked as this client."""
 
     def headers() -> Mapping[str, str]:
         token = zgw_token(config.zgw.client_id, config.zgw.secret.text, clock())
         return {"Authorization": f"Bearer {token}"}
 
-    return Outward(name, base, headers, timeout_s=config.timeout_s, authorities=config.authorities)
+    return Outward(
+        name, base, headers, timeout_s=config.timeout_s, authorities=config.authorities, turns=turns
+    )
 
 
 class CaseSystem:
     """The ZGW APIs of one municipality. Raises NotNow, Refused, Unexpected."""
 
-    def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: Config, clock: Callable[[], float] = time.time, turns: Turns | None = None
+    ) -> None:
         zgw = config.zgw
 
         def api(name: str, base: str) -> Outward:
-            return zgw_api(config, name, base, clock)
+            return zgw_api(config, name, base, clock, turns)
 
         self._zaken: Final = api("zaken", zgw.zaken)
         self._catalogi: Final = api("catalogi", zgw.catalogi)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
+from adapters.kit.journal import PARK_AFTER_MS, is_due, wait_before_retry_ms
+from adapters.kit.steps import step
 from adapters.work_income.orders import Order, read_order
 
 if TYPE_CHECKING:
@@ -26,9 +28,8 @@ if TYPE_CHECKING:
 
     from adapters.work_income.sealing import Seal
 
-RETRY_FIRST_MS: Final = 1_000
-RETRY_LONGEST_MS: Final = 3_600_000
-PARK_AFTER_MS: Final = 24 * 3_600_000
+# The longest that anything waits: for the day it is asked anew.
+REFRESH_LONGEST_MS: Final = 365 * 24 * 3_600_000
 DUE: Final = "due"
 TOLD: Final = "told"
 DONE: Final = "done"
@@ -83,17 +84,6 @@ class Pull:
     reason: str
 
 
-def wait_before_retry_ms(attempt: int, jitter: float) -> int:
-    """Return how long to wait after failed attempt `attempt`, from 1: doubling, at most an hour.
-
-    `jitter` lies in [0, 1) and takes away up to half, so that adapters do not all come back at once.
-    """
-    if attempt < 1 or not 0 <= jitter < 1:
-        raise ValueError("attempt counts from 1 and jitter lies in [0, 1)")
-    longest: int = min(RETRY_FIRST_MS << min(attempt - 1, 30), RETRY_LONGEST_MS)
-    return longest - int(longest * jitter / 2)
-
-
 class Journal:
     """One SQLite file of one organisation. Owned by the thread that opened it."""
 
@@ -133,13 +123,8 @@ class Journal:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make what happens inside one step: all of it, or after an error or a crash nothing of it."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
+        with step(self.connection):
             yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
 
     # --- orders -------------------------------------------------------------------------------------------
 
@@ -161,9 +146,10 @@ class Journal:
         Within a restriction that only a refusal told of it is asked again; nobody tells that it was lifted.
         """
         rows = self.connection.execute(
-            f"SELECT {_COLUMNS} FROM pulls WHERE (state IN ('due', 'told', 'done') "  # noqa: S608 -- our own words
-            "OR (state = 'restricted' AND reason = ?)) AND next_ms <= ? ORDER BY number LIMIT ?",
-            (DENIED, now_ms, limit),
+            f"SELECT {_COLUMNS} FROM pulls WHERE (state IN ('due', 'told') AND {is_due('next_ms')}) "  # noqa: S608 -- our own words
+            "OR ((state = 'done' OR (state = 'restricted' AND reason = ?)) "
+            "AND (next_ms <= ? OR next_ms > ? + ?)) ORDER BY number LIMIT ?",
+            (now_ms, now_ms, DENIED, now_ms, now_ms, REFRESH_LONGEST_MS, limit),
         )
         return tuple(self._pull(row) for row in rows.fetchall())
 
@@ -245,12 +231,14 @@ class Journal:
         attempts = pull.attempts + 1
         parked = now_ms - pull.since_ms >= PARK_AFTER_MS
         self.connection.execute(
+            # What was asked by a clock that ran ahead has its day from now.
             "UPDATE pulls SET state = CASE WHEN ? THEN 'parked' ELSE state END, attempts = ?, next_ms = ?, "
-            "reason = ? WHERE number = ?",
+            "since_ms = min(since_ms, ?), reason = ? WHERE number = ?",
             (
                 parked,
                 attempts,
                 now_ms + wait_before_retry_ms(attempts, jitter),
+                now_ms,
                 reason,
                 pull.number,
             ),
