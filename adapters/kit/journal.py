@@ -9,6 +9,7 @@ Source: GDPR 17 (what is purged is overwritten).
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from uuid import UUID, uuid5
 from adapters.kit.steps import step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 RETRY_FIRST_MS: Final = 1_000
@@ -141,6 +142,23 @@ class Journal:
             "(kind, subject, plan_id, state, asked, attempts, since_ms, next_ms, reason) "
             "VALUES (?, ?, ?, 'due', 1, 0, ?, ?, '')",
             (kind, subject, plan_id, now_ms, now_ms),
+        )
+
+    def park_unless_known(self, kind: str, subject: str, reason: str, now_ms: int) -> bool:
+        """Set something apart for a person; tell whether it was not known yet, and somebody must be told."""
+        made = self.connection.execute(
+            "INSERT OR IGNORE INTO errands "
+            "(kind, subject, plan_id, state, asked, attempts, since_ms, next_ms, reason) "
+            "VALUES (?, ?, '', 'parked', 1, 0, ?, ?, ?)",
+            (kind, subject, now_ms, now_ms, reason),
+        )
+        return made.rowcount > 0
+
+    def forget_others(self, kind: str, subjects: Iterable[str]) -> None:
+        """Forget the errands of a kind about anything but these."""
+        self.connection.execute(
+            "DELETE FROM errands WHERE kind = ? AND subject NOT IN (SELECT value FROM json_each(?))",
+            (kind, json.dumps([*subjects])),
         )
 
     def due(self, now_ms: int, limit: int = 100) -> tuple[Errand, ...]:

@@ -32,6 +32,7 @@ ZAAK: Final = "zaak"  # look at a case; its subject is a url
 PLAN: Final = "plan"  # bring the case of a plan to what the plan is; its subject is a plan
 SITUATION: Final = "situatie"  # tell the plan what its case says; its subject is a url
 AUTHORITY: Final = "gezag"  # record who has authority over the resident of a plan
+UNREADABLE: Final = "onleesbaar"  # what a list held that is no case; its subject is what it is known by
 COPY: Final = "copy"  # take the copy of a plan away
 # The systems whose calls are counted: all ZGW APIs are one.
 ZGW: Final = "zgw"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.kit.journal import wait_before_retry_ms
 from adapters.kit.outward import NotNow, OutwardError, Refused
-from adapters.municipal.desk import AUTHORITY, COPY, PLAN, SITUATION, ZAAK, Desk
+from adapters.municipal.desk import AUTHORITY, COPY, PLAN, SITUATION, UNREADABLE, ZAAK, Desk
 from adapters.municipal.errors import AlreadyRunning, CatalogueUnfit, ForAPerson, MunicipalAdapterError
 from adapters.municipal.intake import Intake
 from adapters.municipal.limits import DENIED, Restraints
@@ -143,6 +143,8 @@ class Service:
             self.telling.tell(errand.subject)
         elif errand.kind == SITUATION:
             self._situations.tell(errand.subject)
+        elif errand.kind == UNREADABLE:
+            raise ForAPerson("case_unreadable")
         elif errand.kind == AUTHORITY:
             self.intake.record_authority(errand.subject)
         else:

@@ -78,7 +78,7 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The moment with its zone, chance below a bound, new names, a clock nobody sets, and whose turn it is."""
+    """The moment with its zone, chance below a bound, new names, a clock nobody sets, whose turn it is."""
 
     now: Callable[[], datetime] = _utc_now
     below: Callable[[int], int] = secrets.randbelow
