@@ -51,6 +51,17 @@ def until(done: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def post(url: str, body: bytes, auth: str) -> tuple[int, str | None, bytes]:
+    """Return status, Retry-After and what was said."""
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    line.request("POST", PATH, body, {"Authorization": auth, "Content-Type": "application/json"})
+    found = line.getresponse()
+    told = (found.status, found.getheader("Retry-After"), found.read())
+    line.close()
+    return told
+
+
 class Hook:
     """The webhook alone, and what it wrote down."""
 
@@ -71,21 +82,10 @@ class Hook:
 
     def answer(self, body: bytes) -> tuple[int, str | None, bytes]:
         """Tell, and return status, Retry-After and what was said."""
-        port = int(self.listening.url.rpartition(":")[2].partition("/")[0])
-        line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        line.request("POST", PATH, body, {"Authorization": HOOK, "Content-Type": "application/json"})
-        found = line.getresponse()
-        told = (found.status, found.getheader("Retry-After"), found.read())
-        line.close()
-        return told
+        return post(self.listening.url, body, HOOK)
 
     def tell(self, body: bytes, auth: str = HOOK) -> int:
-        port = int(self.listening.url.rpartition(":")[2].partition("/")[0])
-        line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        line.request("POST", PATH, body, {"Authorization": auth, "Content-Type": "application/json"})
-        status = line.getresponse().status
-        line.close()
-        return status
+        return post(self.listening.url, body, auth)[0]
 
     def message(self, **changes: Any) -> bytes:  # noqa: ANN401 -- any part of a message
         told = json.dumps(TOLD | changes).replace("PLACE", self.config.zgw.zaken)
