@@ -7,6 +7,7 @@ room leaves it as it was. Source: Prometheus text format 0.0.4 (the textfile col
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Figures:
             draft.write_text(self.text(faults, still=still), encoding="ascii")
             draft.replace(self._path)
         except OSError:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
     def text(self, faults: int, *, still: bool) -> str:
         """Return them as they are now."""

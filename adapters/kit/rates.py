@@ -15,6 +15,7 @@ import json
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from adapters.kit.outward import RETRY_AFTER_S_MAX, NotNow
@@ -245,7 +246,8 @@ class Limits:
                 draft.replace(self._kept)
             except OSError:
                 # It holds here all the same; after a restart the other side would ask again.
-                draft.unlink(missing_ok=True)
+                with suppress(OSError):
+                    draft.unlink(missing_ok=True)
 
 
 def _read(kept: Path) -> dict[str, tuple[float, float]]:
