@@ -104,8 +104,8 @@ def test_an_inner_step_that_fails_takes_back_its_own_part_alone(tmp_path: Path) 
 class Loop:
     """A loop that is told what goes wrong, one after the other."""
 
-    def __init__(self, folder: Path) -> None:
-        self.lines, self.stopping, self.waits = io.StringIO(), threading.Event(), list[float]()
+    def __init__(self, folder: Path, lines: io.StringIO | None = None) -> None:
+        self.lines, self.stopping, self.waits = lines or io.StringIO(), threading.Event(), list[float]()
         self.folder = folder
         self.on_wait: Callable[[], object] = lambda: None
         limits = Limits({"brp": Rate(60, 1)}, folder / "waits.json")
@@ -219,6 +219,25 @@ def test_figures_are_whole_or_as_they_were(tmp_path: Path) -> None:
     (tmp_path / "metrics.draft").mkdir()
     figures.write(8, still=True)
     assert "exchange_adapter_store_faults_total 7\n" in (tmp_path / "metrics.prom").read_text()
+
+
+class Full(io.StringIO):
+    """A log on a disk without room, for the next so many lines."""
+
+    left = 2
+
+    def write(self, text: str, /) -> int:
+        if self.left:
+            self.left -= 1
+            raise OSError(errno.ENOSPC, "no room")
+        return super().write(text)
+
+
+def test_a_log_without_room_ends_nothing_and_says_afterwards_what_is_missing(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, Full())
+    loop.run(*[OSError(errno.ENOSPC, "")] * 2, None)
+    assert loop.events() == ["log_lines_lost", "store_well"]
+    assert json.loads(loop.lines.getvalue().splitlines()[0])["count"] == 2
 
 
 # --- following ---------------------------------------------------------------------------------------------
