@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,8 +27,30 @@ if TYPE_CHECKING:
     from adapters.municipal.config import Config
     from adapters.municipal.exchange_port import ExchangePort
     from adapters.simulators.open_zaak.whole import Seen
+    from tests.kit.squeezed import Squeeze
     from tests.municipal.around import Town
     from tests.server.town import Town as Exchange
+
+
+def squeezing(squeeze: Squeeze) -> running.Opened:
+    """Return what opens a real exchange, and a journal that is squeezed."""
+
+    @contextmanager
+    def opened(config: Config) -> Iterator[tuple[ExchangePort, Journal]]:
+        port, journal = SdkExchange.connect(config), open_journal(config.journal)
+        try:
+            squeeze.on_opening(journal.connection)
+            yield port, journal
+        finally:
+            journal.close()
+            port.close()
+
+    return opened
+
+
+def lines_of(lines: io.StringIO, event: str) -> list[dict[str, object]]:
+    found = [json.loads(line) for line in lines.getvalue().splitlines()]
+    return [one for one in found if one["event"] == event]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -43,20 +66,8 @@ def test_a_journal_without_room_stands_still_and_then_reports_each_case_once(
         )
         open_journal(config.journal).close()
 
-        @contextmanager
-        def opened(config: Config) -> Iterator[tuple[ExchangePort, Journal]]:
-            port, journal = SdkExchange.connect(config), open_journal(config.journal)
-            try:
-                squeeze.on_opening(journal.connection)
-                yield port, journal
-            finally:
-                journal.close()
-                port.close()
-
-        def told(event: str) -> list[dict[str, object]]:
-            found = [json.loads(line) for line in lines.getvalue().splitlines()]
-            return [one for one in found if one["event"] == event]
-
+        opened = squeezing(squeeze)
+        told = partial(lines_of, lines)
         if squeeze.at_start:
             squeeze.tighten(config.journal)
         with in_thread(lambda stop: running.run(config, AdapterLog(lines), stop, opened)):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.kit.rates import Rate
 from adapters.sdk.bsn import Bsn
 from adapters.sdk.purges import PurgeAsked
 from adapters.simulators.suwinet import people
@@ -27,7 +25,7 @@ from adapters.work_income.records import Domain
 from adapters.work_income.services import ASSISTANCE, INCOME, REINTEGRATION, WORK_COMPANY
 from adapters.work_income.soap import Period
 from tests.work_income.papers import BSN, OTHER_BSN
-from tests.work_income.world import PLAN, RIGHT, START, WORK, Adapter, Clock, Sources, World
+from tests.work_income.world import PLAN, RIGHT, WORK, Adapter, Clock, Sources, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -279,58 +277,6 @@ def test_one_service_that_fails_is_not_asked_of_the_other_again(adapter: Adapter
     adapter.work(5)
     assert world.held().asked == [ASSISTANCE.name, INCOME.name, INCOME.name, INCOME.name]
     assert world.held().commands == 1
-
-
-def test_no_more_is_asked_in_a_minute_than_the_settings_say(tmp_path: Path, world: World) -> None:
-    adapter = Adapter(tmp_path, world, Clock(), rate=Rate(3, 1))
-    adapter.order(FOR_RIGHT, "a.json")
-    adapter.order(FOR_WORK, "b.json")
-    adapter.work(seconds=0)
-    # The first at once; each of the others waited for its turn, twenty seconds after the one before.
-    assert (len(world.held().asked), world.held().commands) == (4, 2)
-    assert timedelta(seconds=60) <= adapter.clock.now - START < timedelta(seconds=61)
-    adapter.close()
-
-
-def test_a_wait_that_suwinet_asks_for_is_kept_also_after_a_restart_and_asks_the_gate_nothing(
-    tmp_path: Path, world: World
-) -> None:
-    adapter = Adapter(tmp_path, world, Clock())
-    world.faults = [SuwinetUnavailable("status-429", 600)]
-    adapter.order(FOR_RIGHT)
-    adapter.work(10, seconds=50)
-    assert (len(world.held().asked), len(world.held().permits)) == (1, 1)
-    adapter.close()
-    # Restarted, with the clock of the day set back meanwhile: no longer than it was asked for.
-    again = Adapter(tmp_path, world, Clock(adapter.clock.now))
-    again.work(seconds=99)
-    assert len(world.held().asked) == 1
-    again.work(2, seconds=2)
-    assert (len(world.held().asked), world.held().commands) == (3, 1)
-    again.close()
-
-
-def test_a_clock_that_was_set_back_holds_up_nothing(tmp_path: Path, world: World) -> None:
-    ahead = Clock(START + timedelta(days=400))
-    adapter = Adapter(tmp_path, world, ahead)
-    world.faults = [SuwinetUnavailable("timeout")] * 3
-    adapter.order(FOR_RIGHT)
-    adapter.work(2, seconds=5)
-    ahead.set_to(START)
-    # What waits was told by the clock as it was; it is asked again as soon as it would have been.
-    adapter.work(6, seconds=60)
-    assert (len(world.held().asked), world.held().commands) == (5, 1)
-    # A wait in the journal that lies farther ahead than any wait may last is none.
-    world.faults = [SuwinetUnavailable("timeout")]
-    ahead.set_to(START + timedelta(days=800))
-    adapter.order(FOR_WORK)
-    adapter.work()
-    ahead.set_to(START)
-    adapter.work(2, seconds=60)
-    assert world.held().commands == 2
-    # And its day begins anew: it is not parked for what the clock did.
-    assert adapter.journal.counts()["parked"] == 0
-    adapter.close()
 
 
 def test_a_file_that_is_no_order_is_kept_with_its_reason_and_the_rest_goes_on(
