@@ -128,5 +128,7 @@ class Enduring:
         if self._attempt:
             self._log.info("store_well", attempt=self._attempt)
             self._attempt = 0
+            self._figures.write(self._faults, still=False)
+            # Last: whoever sees it well finds figures that say so.
             self._light.show(WELL)
         self._figures.write_now_and_then(self._faults)
