@@ -9,6 +9,7 @@ Source: GDPR 17 (what is purged is overwritten).
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 from contextlib import contextmanager
@@ -16,8 +17,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
+from adapters.kit.steps import step
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 RETRY_FIRST_MS: Final = 1_000
@@ -65,6 +68,14 @@ def wait_before_retry_ms(attempt: int, jitter: float) -> int:
     return longest - int(longest * jitter / 2)
 
 
+def is_due(column: str) -> str:
+    """Return the condition under which what waits until a moment is due; its two values are the moment now.
+
+    What lies farther ahead than any wait may last was noted by a clock that was set back since.
+    """
+    return f"({column} <= ? OR {column} > ? + {RETRY_LONGEST_MS})"
+
+
 class Journal:
     """One SQLite file of one organisation. Owned by the thread that opened it; another opens its own."""
 
@@ -106,18 +117,10 @@ class Journal:
     def transaction(self) -> Iterator[None]:
         """Make what happens inside one step: all of it, or after an error or a crash nothing of it.
 
-        Steps nest: the outermost one counts.
+        Steps nest: the outermost one is written, and one that fails within it leaves nothing behind.
         """
-        if self.connection.in_transaction:
+        with step(self.connection):
             yield
-            return
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
 
     # --- errands ------------------------------------------------------------------------------------------
 
@@ -141,9 +144,28 @@ class Journal:
             (kind, subject, plan_id, now_ms, now_ms),
         )
 
+    def park_unless_known(self, kind: str, subject: str, reason: str, now_ms: int) -> bool:
+        """Set something apart for a person; tell whether it was not known yet, and somebody must be told."""
+        made = self.connection.execute(
+            "INSERT OR IGNORE INTO errands "
+            "(kind, subject, plan_id, state, asked, attempts, since_ms, next_ms, reason) "
+            "VALUES (?, ?, '', 'parked', 1, 0, ?, ?, ?)",
+            (kind, subject, now_ms, now_ms, reason),
+        )
+        return made.rowcount > 0
+
+    def forget_others(self, kind: str, subjects: Iterable[str]) -> None:
+        """Forget the errands of a kind about anything but these."""
+        self.connection.execute(
+            "DELETE FROM errands WHERE kind = ? AND subject NOT IN (SELECT value FROM json_each(?))",
+            (kind, json.dumps([*subjects])),
+        )
+
     def due(self, now_ms: int, limit: int = 100) -> tuple[Errand, ...]:
         """Return what is to be done now, in the order it was first asked."""
-        return self._errands("state = 'due' AND next_ms <= ? ORDER BY number LIMIT ?", (now_ms, limit))
+        return self._errands(
+            f"state = 'due' AND {is_due('next_ms')} ORDER BY number LIMIT ?", (now_ms, now_ms, limit)
+        )
 
     def waiting(self) -> tuple[Errand, ...]:
         """Return all that is to be done, now or later."""
@@ -168,9 +190,10 @@ class Journal:
         """Note that it could not be done yet; return whether it is now parked and somebody must be told."""
         parked = now_ms - errand.since_ms >= PARK_AFTER_MS
         self.connection.execute(
-            "UPDATE errands SET state = ?, attempts = attempts + 1, next_ms = ?, reason = ? "
-            "WHERE number = ? AND asked = ?",
-            ("parked" if parked else "due", now_ms + wait_ms, reason, errand.number, errand.asked),
+            # What was asked by a clock that ran ahead has its day from now.
+            "UPDATE errands SET state = ?, attempts = attempts + 1, next_ms = ?, reason = ?, "
+            "since_ms = min(since_ms, ?) WHERE number = ? AND asked = ?",
+            ("parked" if parked else "due", now_ms + wait_ms, reason, now_ms, errand.number, errand.asked),
         )
         return parked
 

@@ -2,8 +2,8 @@
 
 Promises: nothing is sent to another address than the one of the settings, whatever an answer names; in the
 clear to this machine only; no redirect is followed; a call has a time limit, however its answer drips in, and
-an answer one of bytes; a wait that was asked (429, 503, `Retry-After`) is told on, as seconds; no error holds
-a URL, a body or what was sent.
+an answer one of bytes; a wait that was asked (429, 503, `Retry-After`) is told on, as seconds, and kept to;
+no call begins before its turn; no error holds a URL, a body or what was sent.
 Source: RFC 9110 (Retry-After, conditional requests), RFC 9457.
 """
 
@@ -15,7 +15,7 @@ import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from adapters.kit.bounded import BoundedConnection, CutOff, TooLong
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 10.0
 ANSWER_BYTES_MAX: Final = 8 * 1024 * 1024
+# A page of a list: one row in it that is far too large hides none of the others.
+ROWS_BYTES_MAX: Final = 32 * 1024 * 1024
 RETRY_AFTER_S_MAX: Final = 3_600
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _OK: Final = range(200, 300)
@@ -87,6 +89,16 @@ class Answer:
         return self.status == _NOT_MODIFIED
 
 
+class Turns(Protocol):
+    """Who says when a call may begin: `rates.py`."""
+
+    def turn(self) -> None:
+        """Return when it may. Raises NotNow."""
+
+    def hold(self, seconds: float) -> None:
+        """Let none begin for so long."""
+
+
 class Outward:
     """One API of one system. `headers` gives those of each call, made anew: a token lives shortly."""
 
@@ -99,8 +111,10 @@ class Outward:
         timeout_s: float = TIMEOUT_S,
         authorities: str = "",
         identity: tuple[str, str] | None = None,
+        turns: Turns | None = None,
     ) -> None:
         require_safe(base)
+        self._turns: Final = turns
         self._system: Final = system
         self.base: Final = base.rstrip("/")
         self._headers: Final = headers
@@ -125,10 +139,12 @@ class Outward:
         body: bytes | None = None,
         etag: str = "",
         headers: Mapping[str, str] | None = None,
+        rows: bool = False,
     ) -> Answer:
         """Call `where`: a path below the base, or a url of this API. Raises NotNow, Refused, Unexpected.
 
-        `content` goes as JSON; `body` goes as it is, and `headers` name its Content-Type.
+        `content` goes as JSON; `body` goes as it is, and `headers` name its Content-Type. Of `rows` the
+        caller judges each by itself, with `is_sound`, and one may be large.
         """
         url = f"{self.base}{where}" if where.startswith("/") else where
         if not self.holds(url):
@@ -139,11 +155,12 @@ class Outward:
             told.setdefault("Content-Type", "application/json")
         if etag:
             told["If-None-Match"] = etag
-        status, answered, raw = self._exchange(method, url, body, told)
+        most = ROWS_BYTES_MAX if rows else ANSWER_BYTES_MAX
+        status, answered, raw = self._exchange(method, url, body, told, most)
         if status in _OK or status == _NOT_MODIFIED:
-            return Answer(status, self._read(raw), answered.get("etag", ""))
+            return Answer(status, self._read(raw, rows=rows), answered.get("etag", ""))
         if status in _NOT_NOW:
-            raise NotNow(self._system, f"status_{status}", _retry_after_s(answered.get("retry-after", "")))
+            raise self._not_now(status, answered)
         raise self._refused(status, raw)
 
     def post(self, where: str, pieces: Sequence[bytes], headers: Mapping[str, str]) -> bytes:
@@ -153,20 +170,32 @@ class Outward:
         if status in _OK:
             return raw
         if status in _NOT_NOW:
-            wait_s = _retry_after_s(answered.get("retry-after", ""))
-            raise NotNow(self._system, f"status_{status}", wait_s, raw)
+            raise self._not_now(status, answered, raw)
         raise Refused(self._system, status, "refused", raw=raw)
 
+    def _not_now(self, status: int, answered: Mapping[str, str], raw: bytes = b"") -> NotNow:
+        wait_s = retry_after_s(answered.get("retry-after", ""), answered.get("date", ""))
+        if wait_s and self._turns is not None:
+            self._turns.hold(wait_s)
+        return NotNow(self._system, f"status_{status}", wait_s, raw)
+
     def _exchange(
-        self, method: str, url: str, body: bytes | Sequence[bytes] | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        body: bytes | Sequence[bytes] | None,
+        headers: Mapping[str, str],
+        most: int = ANSWER_BYTES_MAX,
     ) -> tuple[int, dict[str, str], bytes]:
+        if self._turns is not None:
+            self._turns.turn()
         where = urlsplit(url)
         line = BoundedConnection(where.hostname or "", where.port, tls=self._tls, limit_s=self._timeout_s)
         target = where.path + (f"?{where.query}" if where.query else "")
         try:
             line.request(method, target, body, dict(headers))
             answer = line.getresponse()
-            raw = line.whole(answer, ANSWER_BYTES_MAX)
+            raw = line.whole(answer, most)
         except TooLong:
             raise Unexpected(self._system, "answer_too_large") from None
         except CutOff:
@@ -177,16 +206,15 @@ class Outward:
             line.close()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, raw
 
-    def _read(self, raw: bytes) -> object:
+    def _read(self, raw: bytes, *, rows: bool = False) -> object:
         if not raw:
             return None
         try:
             told: object = json.loads(raw)
-            if b"\\u" in raw:
-                # JSON can name half a letter, which no journal and no message takes.
-                json.dumps(told, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             raise Unexpected(self._system, "answer_is_no_json") from None
+        if not rows and b"\\u" in raw and not is_sound(told):
+            raise Unexpected(self._system, "answer_is_no_json")
         return told
 
     def _refused(self, status: int, raw: bytes) -> Refused:
@@ -221,8 +249,20 @@ def _word(told: object) -> str:
     return text[:60]
 
 
-def _retry_after_s(told: str) -> int:
-    """Return the seconds of a Retry-After header, at most an hour; 0 where there is none to understand."""
+def is_sound(told: object) -> bool:
+    """Tell whether JSON holds whole letters: it can name half a one, which no journal takes."""
+    try:
+        json.dumps(told, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def retry_after_s(told: str, date: str = "") -> int:
+    """Return the seconds of a Retry-After header, at most an hour; 0 where there is none to understand.
+
+    A moment counts from the answer's own Date, where it has one: whoever set our clock changes no wait.
+    """
     try:
         if told.isdecimal():
             return min(int(told), RETRY_AFTER_S_MAX)
@@ -230,5 +270,14 @@ def _retry_after_s(told: str) -> int:
     except (ValueError, OverflowError):
         # More digits than a number may have are not understood either.
         return 0
-    wait = (at - datetime.now(UTC)).total_seconds() if at.tzinfo else 0.0
-    return max(0, min(int(wait) + 1, RETRY_AFTER_S_MAX))
+    if not at.tzinfo:
+        return 0
+    return max(0, min(int((at - _said_at(date)).total_seconds()) + 1, RETRY_AFTER_S_MAX))
+
+
+def _said_at(date: str) -> datetime:
+    try:
+        found = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return datetime.now(UTC)
+    return found if found.tzinfo else datetime.now(UTC)

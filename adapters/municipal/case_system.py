@@ -16,15 +16,16 @@ from urllib.parse import urlencode
 import jwt
 
 from adapters.kit.outward import Outward, Refused, Unexpected
+from adapters.municipal.case_shapes import number_of, read_case, read_row, results_of, rows_of, text_of
 from adapters.municipal.documents import Documents
 from adapters.municipal.errors import CatalogueUnfit, ForAPerson
 from adapters.municipal.mapping import SOURCE
-from adapters.municipal.records import Stage, Zaak, ZaakType
+from adapters.municipal.records import Stage, Unreadable, Zaak, ZaakType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from adapters.kit.outward import Answer
+    from adapters.kit.outward import Turns
     from adapters.municipal.config import Config
     from adapters.municipal.records import Names
     from adapters.sdk.bsn import Bsn
@@ -55,24 +56,30 @@ def zgw_token(client_id: str, secret: str, now: float) -> str:
     return jwt.encode(told, secret, algorithm="HS256")
 
 
-def zgw_api(config: Config, name: str, base: str, clock: Callable[[], float]) -> Outward:
+def zgw_api(
+    config: Config, name: str, base: str, clock: Callable[[], float], turns: Turns | None = None
+) -> Outward:
     """Return one of the ZGW APIs, asked as this client."""
 
     def headers() -> Mapping[str, str]:
         token = zgw_token(config.zgw.client_id, config.zgw.secret.text, clock())
         return {"Authorization": f"Bearer {token}"}
 
-    return Outward(name, base, headers, timeout_s=config.timeout_s, authorities=config.authorities)
+    return Outward(
+        name, base, headers, timeout_s=config.timeout_s, authorities=config.authorities, turns=turns
+    )
 
 
 class CaseSystem:
     """The ZGW APIs of one municipality. Raises NotNow, Refused, Unexpected."""
 
-    def __init__(self, config: Config, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: Config, clock: Callable[[], float] = time.time, turns: Turns | None = None
+    ) -> None:
         zgw = config.zgw
 
         def api(name: str, base: str) -> Outward:
-            return zgw_api(config, name, base, clock)
+            return zgw_api(config, name, base, clock, turns)
 
         self._zaken: Final = api("zaken", zgw.zaken)
         self._catalogi: Final = api("catalogi", zgw.catalogi)
@@ -96,7 +103,7 @@ class CaseSystem:
             "/zaaktypen",
             {"identificatie": self._names.zaaktype, "status": "definitief", "datumGeldigheid": today},
         )
-        urls = [_text(one, "url") for one in found]
+        urls = [text_of(one, "url") for one in found]
         if len(urls) != 1:
             raise CatalogueUnfit("zaaktype.identificatie names not one published case type that holds today")
         made = self.type_at(urls[0])
@@ -108,7 +115,7 @@ class CaseSystem:
         """Return a version of our case type by its url; None for the url of another case type."""
         if url not in self._types:
             told = self._catalogi.ask("GET", url).content
-            ours = _text(told, "identificatie") == self._names.zaaktype
+            ours = text_of(told, "identificatie") == self._names.zaaktype
             self._types[url] = self._read_type(url) if ours else None
         return self._types[url]
 
@@ -122,7 +129,7 @@ class CaseSystem:
             return [one for one in found if one.get("zaaktype") == url]
 
         def named(found: Iterable[dict[str, Any]], name: str) -> dict[str, str]:
-            return {_text(one, name): _text(one, "url") for one in found}
+            return {text_of(one, name): text_of(one, "url") for one in found}
 
         statuses = of_type("/statustypen")
         roles = of_type("/roltypen", omschrijvingGeneriek="initiator")
@@ -130,10 +137,10 @@ class CaseSystem:
         made = ZaakType(
             url=url,
             statuses=named(statuses, "omschrijving"),
-            status_numbers={_text(one, "url"): _number(one, "volgnummer") for one in statuses},
+            status_numbers={text_of(one, "url"): number_of(one, "volgnummer") for one in statuses},
             results=named(of_type("/resultaattypen"), "omschrijving"),
             properties=named(of_type("/eigenschappen"), "naam"),
-            initiator=next((_text(one, "url") for one in roles), ""),
+            initiator=next((text_of(one, "url") for one in roles), ""),
             decision=named(decisions, "omschrijving").get(names.decision, ""),
         )
         _require_fit(made, names, self._situations)
@@ -144,13 +151,41 @@ class CaseSystem:
     def zaak(self, url: str, etag: str = "") -> Zaak | None:
         """Return a case; None where it is as it was with this validator. Raises Refused 404 for none."""
         answer = self._zaken.ask("GET", url, etag=etag, headers=_READING)
-        return None if answer.unchanged else _zaak(answer)
+        if answer.unchanged:
+            return None
+        found = read_case(answer.content, answer.etag)
+        if found.url != url:
+            raise Unexpected("zaken", "another_case")
+        return found
 
-    def open_cases(self, zaaktype: str) -> Iterator[Zaak]:
-        """Give the cases of a type that are not closed."""
+    def open_cases(self, zaaktype: str) -> Iterator[Zaak | Unreadable]:
+        """Give the cases of a type that are not closed; what is none comes by itself, and hides no other."""
         query = {"zaaktype": zaaktype, "bronorganisatie": self._rsin, "einddatum__isnull": "true"}
-        for told in self._all(self._zaken, "/zaken", query, _READING):
-            yield read_case(told)
+        where, skipped = f"/zaken?{urlencode(query)}", False
+        for number in range(1, PAGES_MAX + 1):
+            try:
+                content = self._zaken.ask("GET", where, headers=_READING, rows=True).content
+                rows, following = rows_of(content)
+            except Unexpected as bad:
+                if skipped:
+                    # Two in a row: this is no list at all.
+                    raise
+                skipped = True
+                yield Unreadable(f"page {number}", bad.code)
+                where = f"/zaken?{urlencode({**query, 'page': str(number + 1)})}"
+                continue
+            except Refused as refused:
+                if skipped and refused.status in (BAD_REQUEST, *NOT_FOUND):
+                    # What could not be read was the last page.
+                    return
+                raise
+            skipped = False
+            for row in rows:
+                yield read_row(row, self.holds)
+            if not following:
+                return
+            where = following
+        raise Unexpected("case_system", "pages_without_end")
 
     def case_of_plan(self, plan_id: str) -> Zaak | None:
         """Return the case that names a plan. Raises ForAPerson where two do."""
@@ -166,12 +201,13 @@ class CaseSystem:
 
     def _search(self, told: Mapping[str, object]) -> list[Zaak]:
         content = self._zaken.ask("POST", "/zaken/_zoek", told, headers=_WRITING).content
-        return [read_case(one) for one in _results(content)]
+        return [read_case(one) for one in results_of(content)]
 
     def create(self, told: Mapping[str, object]) -> Zaak:
         """Open a case; where its identification is taken, return the one that has it."""
         try:
-            return _zaak(self._zaken.ask("POST", "/zaken", told, headers=_WRITING))
+            made = self._zaken.ask("POST", "/zaken", told, headers=_WRITING)
+            return read_case(made.content, made.etag)
         except Refused as refused:
             if refused.status != BAD_REQUEST or refused.params != (
                 ("identificatie", "identificatie-niet-uniek"),
@@ -216,7 +252,7 @@ class CaseSystem:
         if not zaak.status:
             return 0
         told = self._zaken.ask("GET", zaak.status).content
-        return zaaktype.status_numbers.get(_text(told, "statustype"), 0)
+        return zaaktype.status_numbers.get(text_of(told, "statustype"), 0)
 
     def set_status(self, zaak: Zaak, statustype: str, at: str) -> None:
         """Set a status. The moment makes it one: the same again is refused, and then it stands."""
@@ -236,7 +272,7 @@ class CaseSystem:
         """Return (url, value) of the properties of a case by the url of their type."""
         found = self._zaken.ask("GET", f"{zaak.url}/zaakeigenschappen").content
         rows = found if isinstance(found, list) else []
-        return {_text(one, "eigenschap"): (_text(one, "url"), _text(one, "waarde")) for one in rows}
+        return {text_of(one, "eigenschap"): (text_of(one, "url"), text_of(one, "waarde")) for one in rows}
 
     def set_property(self, zaak: Zaak, eigenschap: str, value: str) -> None:
         """Give a property its value, where it has another."""
@@ -268,8 +304,8 @@ class CaseSystem:
             "verantwoordelijkeOrganisatie": self._rsin,
         }
         for held in self._all(self._besluiten, "/besluiten", query):
-            return _text(held, "url")
-        return _text(self._besluiten.ask("POST", "/besluiten", told).content, "url")
+            return text_of(held, "url")
+        return text_of(self._besluiten.ask("POST", "/besluiten", told).content, "url")
 
     # --- documents ----------------------------------------------------------------------------------------
 
@@ -283,7 +319,7 @@ class CaseSystem:
         found = list(self._all(self._catalogi, "/informatieobjecttypen", query))
         if len(found) != 1:
             raise CatalogueUnfit("documents.informatieobjecttype names not one published type of today")
-        return _text(found[0], "url")
+        return text_of(found[0], "url")
 
     # --- notifications --------------------------------------------------------------------------------------
 
@@ -291,7 +327,7 @@ class CaseSystem:
         """Let this system tell us of its cases; return whether that was new."""
         found = self._notificaties.ask("GET", "/abonnement").content
         held = found if isinstance(found, list) else []
-        if any(_text(one, "callbackUrl") == callback for one in held):
+        if any(text_of(one, "callbackUrl") == callback for one in held):
             return False
         channel = {"naam": CHANNEL, "filters": {"bronorganisatie": self._rsin}}
         told = {"callbackUrl": callback, "auth": auth, "kanalen": [channel]}
@@ -305,7 +341,7 @@ class CaseSystem:
         where = f"{path}?{urlencode(query)}"
         for _ in range(PAGES_MAX):
             content = api.ask("GET", where, headers=headers).content
-            yield from _results(content)
+            yield from results_of(content)
             where = str(content.get("next") or "")
             if not where:
                 return
@@ -329,58 +365,3 @@ def _require_fit(made: ZaakType, names: Names, situations: Mapping[str, tuple[st
         raise CatalogueUnfit("the case type has no decision type as zaaktype.decision names it")
     if not made.initiator:
         raise CatalogueUnfit("the case type has no role with omschrijvingGeneriek initiator")
-
-
-def _zaak(answer: Answer) -> Zaak:
-    return read_case(answer.content, answer.etag)
-
-
-def read_case(told: object, etag: str = "") -> Zaak:
-    """Return a case as the Zaken API gives it. Raises Unexpected."""
-    if not isinstance(told, dict):
-        raise Unexpected("zaken", "case_is_no_object")
-    held = _list(told, "kenmerken")
-    return Zaak(
-        url=_text(told, "url"),
-        uuid=_text(told, "uuid"),
-        zaaktype=_text(told, "zaaktype"),
-        closed=told.get("einddatum") is not None,
-        has_result=told.get("resultaat") is not None,
-        omschrijving=str(told.get("omschrijving") or ""),
-        toelichting=str(told.get("toelichting") or ""),
-        kenmerken=tuple((_text(one, "kenmerk"), _text(one, "bron")) for one in held),
-        status=str(told.get("status") or ""),
-        rollen=tuple(map(str, _list(told, "rollen"))),
-        confidentiality=str(told.get("vertrouwelijkheidaanduiding") or ""),
-        zaakobjecten=tuple(map(str, _list(told, "zaakobjecten"))),
-        etag=etag,
-        changed=str(told.get("laatstGemuteerd") or ""),
-    )
-
-
-def _results(content: object) -> list[dict[str, Any]]:
-    found = content.get("results") if isinstance(content, dict) else None
-    if not isinstance(found, list) or any(not isinstance(one, dict) for one in found):
-        raise Unexpected("case_system", "page_without_results")
-    return found
-
-
-def _list(told: dict[str, Any], name: str) -> list[Any]:
-    value = told.get(name)
-    if value is not None and not isinstance(value, list):
-        raise Unexpected("case_system", f"no_{name}")
-    return value or []
-
-
-def _number(told: dict[str, Any], name: str) -> int:
-    value = told.get(name)
-    if not isinstance(value, int):
-        raise Unexpected("case_system", f"no_{name}")
-    return value
-
-
-def _text(told: object, name: str) -> str:
-    value = told.get(name) if isinstance(told, dict) else None
-    if not isinstance(value, str):
-        raise Unexpected("case_system", f"no_{name}")
-    return value

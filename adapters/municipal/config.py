@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.kit.outward import require_safe
+from adapters.kit.rates import BURST_MOST, PER_MINUTE_MOST, Rate
 from adapters.municipal.errors import ConfigInvalid
 from adapters.municipal.mapping import LIFE_DOMAINS
 from adapters.municipal.records import Names
@@ -30,6 +31,9 @@ SWEEP_S: Final = 3_600
 SWEEP_S_LEAST: Final = 1
 TIMEOUT_S: Final = 10
 ROLE: Final = "adapter"
+ZGW_RATE: Final = Rate(3_000, 100)
+OBJECTS_RATE: Final = Rate(1_200, 50)
+BRP_RATE: Final = Rate(600, 20)
 PORT_MOST: Final = 65_535
 PAIR: Final = 2
 _RSIN: Final = "[0-9]{9}"
@@ -62,6 +66,7 @@ class CaseSystem:
     client_id: str
     secret: Secret
     rsin: str
+    rate: Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class ObjectsApi:
     key: Secret
     objecttype: str
     version: int
+    rate: Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,7 @@ class BrpApi:
 
     url: str
     key: Secret
+    rate: Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,11 @@ class Config:
     def exchange_key(self) -> Path:
         """Return the file that pins the exchange's public key for our pseudonyms."""
         return self.state / "exchange-key"
+
+    @property
+    def waits(self) -> Path:
+        """Return the file of the waits other systems asked for."""
+        return self.state / "waits.json"
 
     @property
     def lock(self) -> Path:
@@ -210,6 +222,12 @@ class _Table:
             raise ConfigInvalid(f"{self._name}{key} lies between {least} and {most}")
         return value
 
+    def rate(self, default: Rate) -> Rate:
+        return Rate(
+            self.number("calls_per_minute", default.per_minute, 1, PER_MINUTE_MOST),
+            self.number("calls_at_once", default.burst, 1, BURST_MOST),
+        )
+
     def address(self, key: str) -> str:
         value = self.text(key)
         try:
@@ -265,13 +283,14 @@ def _zgw(table: _Table) -> CaseSystem:
         client_id=table.text("client_id", _WORD),
         secret=table.secret("secret_file"),
         rsin=table.text("rsin", _RSIN),
+        rate=table.rate(ZGW_RATE),
     )
     table.refuse_rest()
     return made
 
 
 def _brp(table: _Table) -> BrpApi:
-    made = BrpApi(table.address("url"), table.secret("key_file"))
+    made = BrpApi(table.address("url"), table.secret("key_file"), table.rate(BRP_RATE))
     table.refuse_rest()
     return made
 
@@ -282,6 +301,7 @@ def _objects(table: _Table) -> ObjectsApi:
         table.secret("key_file"),
         table.text("objecttype"),
         table.number("version", 1, 1, 10_000),
+        table.rate(OBJECTS_RATE),
     )
     table.refuse_rest()
     return made

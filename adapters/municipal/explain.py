@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.kit.outward import OutwardError
-from adapters.municipal.case_system import read_case
+from adapters.municipal.case_shapes import read_case
 from adapters.municipal.errors import ConfigInvalid
 from adapters.municipal.exchange_port import CLAIMS, OBJECT_FIELDS, STATE_FIELDS
 from adapters.municipal.mapping import plan_of, report_of

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.kit.outward import Refused
 from adapters.municipal.case_system import NOT_FOUND
-from adapters.municipal.desk import AUTHORITY, PLAN, SITUATION, ZAAK
+from adapters.municipal.desk import AUTHORITY, PLAN, SITUATION, UNREADABLE, ZAAK
 from adapters.municipal.errors import ForAPerson
 from adapters.municipal.exchange_port import CaseFound, ReportOrder
 from adapters.municipal.links import PreparedReport
 from adapters.municipal.mapping import plan_of, report_of
 from adapters.municipal.persons import AUTHORITY_FIELDS, RESIDENT_FIELDS, read_authority, read_resident
+from adapters.municipal.records import Unreadable
 from adapters.municipal.situations import LOOKED
 from adapters.sdk.bsn import Bsn, BsnRefused
 from adapters.sdk.errors import Denied, Invalid, RuleBroken
@@ -233,13 +234,28 @@ class Intake:
         """Ask for a look at every open case that is not linked or was changed: what was told may be lost."""
         desk = self._desk
         zaaktype = desk.cases.type_now(desk.today.isoformat())
+        unreadable: set[str] = set()
         for zaak in desk.cases.open_cases(zaaktype.url):
+            if isinstance(zaak, Unreadable):
+                unreadable.add(zaak.subject)
+                self._set_apart(zaak)
+                continue
             link = desk.links.of_case(zaak.url)
             if link is None or not link.plan_id:
                 # What waits goes on waiting: to be seen again is no reason to begin its day anew.
                 desk.journal.ask_unless_known(ZAAK, zaak.url, desk.now_ms)
             elif desk.config.situations and desk.links.told(link.plan_id, LOOKED) != zaak.changed:
                 desk.journal.ask_unless_known(SITUATION, zaak.url, desk.now_ms, link.plan_id)
+        # What is there no more, or can be read by now, waits for nobody.
+        desk.journal.forget_others(UNREADABLE, unreadable)
+
+    def _set_apart(self, found: Unreadable) -> None:
+        """Look at a case of the list by itself; what has no url to ask for is for a person, told once."""
+        desk = self._desk
+        if desk.cases.holds(found.subject):
+            desk.journal.ask_unless_known(ZAAK, found.subject, desk.now_ms)
+        elif desk.journal.park_unless_known(UNREADABLE, found.subject, found.code, desk.now_ms):
+            desk.alarm("errand_parked", message_type=UNREADABLE, reason=found.code)
 
 
 def _only_bsn(numbers: list[str]) -> Bsn:

@@ -28,7 +28,7 @@ RESTRICTED: Final = "restricted"
 DENIED: Final = "denied R24"
 
 
-class Limits:
+class Restraints:
     """Owned by the thread that opened the journal."""
 
     def __init__(self, desk: Desk, telling: Telling) -> None:
@@ -41,9 +41,9 @@ class Limits:
     def work(self) -> None:
         """Look once an hour, and do what is asked."""
         desk = self._desk
-        if desk.now_ms < self._next_look_ms:
+        if desk.steady_ms < self._next_look_ms:
             return
-        self._next_look_ms = desk.now_ms + LOOK_EVERY_MS
+        self._next_look_ms = desk.steady_ms + LOOK_EVERY_MS
         self._ask_again()
         try:
             for told in desk.exchange.restrictions.told():
@@ -59,9 +59,9 @@ class Limits:
     def _ask_again(self) -> None:
         """Try what a restriction stopped once a day: a desk that reads its own is not told of the lifting."""
         desk = self._desk
-        if desk.now_ms < self._next_ask_ms:
+        if desk.steady_ms < self._next_ask_ms:
             return
-        self._next_ask_ms = desk.now_ms + ASK_AGAIN_EVERY_MS
+        self._next_ask_ms = desk.steady_ms + ASK_AGAIN_EVERY_MS
         for errand in desk.journal.parked():
             if errand.reason == DENIED:
                 desk.journal.revive_plan(errand.plan_id, DENIED, desk.now_ms)

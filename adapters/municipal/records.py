@@ -94,6 +94,14 @@ class Zaak:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something in a list of cases that is none: what it is known by, and why, as a word."""
+
+    subject: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class ZaakType:
     """A version of the case type: the url of each thing by its name, and the number of each status."""
 

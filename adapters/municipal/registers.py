@@ -14,6 +14,7 @@ from adapters.municipal.persons import question
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from adapters.kit.outward import Turns
     from adapters.municipal.config import BrpApi, Config, ObjectsApi
     from adapters.sdk.bsn import Bsn
 
@@ -24,10 +25,15 @@ _GONE: Final = (404, 410)
 class Objects:
     """The objects of one type."""
 
-    def __init__(self, config: Config, api: ObjectsApi) -> None:
+    def __init__(self, config: Config, api: ObjectsApi, turns: Turns | None = None) -> None:
         headers = {"Authorization": f"Token {api.key.text}", **_CRS}
         self._api: Final = Outward(
-            "objects", api.url, lambda: headers, timeout_s=config.timeout_s, authorities=config.authorities
+            "objects",
+            api.url,
+            lambda: headers,
+            timeout_s=config.timeout_s,
+            authorities=config.authorities,
+            turns=turns,
         )
         self._type: Final = api.objecttype
         self._version: Final = api.version
@@ -69,10 +75,15 @@ def _url(told: object) -> str:
 class Brp:
     """The one question of BRP Personen that is asked here."""
 
-    def __init__(self, config: Config, api: BrpApi) -> None:
+    def __init__(self, config: Config, api: BrpApi, turns: Turns | None = None) -> None:
         headers = {"X-API-KEY": api.key.text}
         self._api: Final = Outward(
-            "brp", api.url, lambda: headers, timeout_s=config.timeout_s, authorities=config.authorities
+            "brp",
+            api.url,
+            lambda: headers,
+            timeout_s=config.timeout_s,
+            authorities=config.authorities,
+            turns=turns,
         )
 
     def ask(self, bsn: Bsn, fields: tuple[str, ...]) -> object:

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.enduring import Enduring, Light
 from adapters.kit.outward import OutwardError
-from adapters.municipal.desk import Surroundings, open_journal
+from adapters.municipal.case_system import CaseSystem
+from adapters.municipal.desk import Surroundings, limits_of, open_journal
 from adapters.municipal.errors import ConfigInvalid
 from adapters.municipal.exchange_port import Happening, SdkExchange
 from adapters.municipal.intake import Intake
@@ -24,12 +26,16 @@ from adapters.sdk.errors import Unavailable
 from adapters.sdk.following import Cursor, FollowingThread, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from adapters.kit.journal import Journal
     from adapters.municipal.config import Config
+    from adapters.municipal.exchange_port import ExchangePort
     from adapters.sdk.bsn import Bsn
     from adapters.sdk.logs import AdapterLog
+
+    Opened = Callable[[Config], AbstractContextManager[tuple[ExchangePort, Journal]]]
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -44,19 +50,25 @@ class Status:
     errands_due: tuple[str, ...]
     errands_parked: tuple[str, ...]
     files_rejected: int
+    standing_still: str  # why, where the running adapter's own files fail it
 
     @property
     def well(self) -> bool:
         """Tell whether nothing waits for a person."""
-        return not self.errands_parked
+        return not (self.errands_parked or self.standing_still)
 
     def rows(self) -> dict[str, object]:
         """Return it by name."""
         return asdict(self)
 
 
-def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) -> None:
-    """Work until SIGTERM or SIGINT, or until `stop` is set by another thread."""
+def run(
+    config: Config, log: AdapterLog, stop: threading.Event | None = None, opened: Opened | None = None
+) -> None:
+    """Work until SIGTERM or SIGINT, or until `stop` is set by another thread.
+
+    `opened` opens the exchange and the journal; it does so again after each fault of our own files.
+    """
     stopping = stop or threading.Event()
     wake = threading.Event()
 
@@ -67,27 +79,62 @@ def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) ->
     if stop is None:
         for number in STOP_SIGNALS:
             signal.signal(number, end)
-    with _opened(config) as (exchange, journal):
-        service = Service(config, exchange, journal, log)
-        follower = FollowingThread(exchange, service.cursor, wake)
-        listening = _listening(config, service, log, wake)
-        follower.start()
-        log.info("adapter_started", position=service.cursor)
-        subscribed = listening is None
+    limits = limits_of(config, Surroundings(), stopping.is_set)
+    with alone_at(config):
+        enduring = Enduring(config.state, log, limits, stopping)
+        # The door stays open while the loop stands still: it says so to whoever knocks.
+        listening = _listening(config, log, wake)
+        loop = _Loop(config, log, Surroundings(limits=limits), (stopping, wake), enduring.well)
         try:
-            while not stopping.is_set():
-                # Cleared before looking: what comes from here on wakes the next pass.
-                wake.clear()
-                if not subscribed and listening is not None:
-                    subscribed = _subscribe(config, service, listening)
-                _take(service, follower)
-                service.work()
-                wake.wait(config.poll_ms / 1_000)
+            enduring.run(lambda: loop.work(opened or _opened, listening))
         finally:
-            follower.stop()
             if listening is not None:
                 listening.close()
-            log.info("adapter_stopped", position=service.cursor)
+
+
+class _Loop:
+    """What happens between two faults of our own files: all is opened, and passes follow each other."""
+
+    def __init__(
+        self,
+        config: Config,
+        log: AdapterLog,
+        surroundings: Surroundings,
+        events: tuple[threading.Event, threading.Event],
+        well: Callable[[], None],
+    ) -> None:
+        self._config: Final = config
+        self._log: Final = log
+        self._surroundings: Final = surroundings
+        self._stopping, self._wake = events
+        self._well: Final = well
+
+    def work(self, opened: Opened, listening: Listening | None) -> None:
+        """Work until the end."""
+        with opened(self._config) as (exchange, journal):
+            service = Service(self._config, exchange, journal, self._log, self._surroundings)
+            follower = FollowingThread(exchange, service.cursor, self._wake)
+            follower.start()
+            self._log.info("adapter_started", position=service.cursor)
+            try:
+                self._passes(service, follower, listening)
+            finally:
+                follower.stop()
+            self._log.info("adapter_stopped", position=service.cursor)
+
+    def _passes(
+        self, service: Service, follower: FollowingThread[Happening], listening: Listening | None
+    ) -> None:
+        subscribed = listening is None
+        while not self._stopping.is_set():
+            # Cleared before looking: what comes from here on wakes the next pass.
+            self._wake.clear()
+            if not subscribed and listening is not None:
+                subscribed = _subscribe(self._config, service, listening)
+            _take(service, follower)
+            service.work()
+            self._well()
+            self._wake.wait(self._config.poll_ms / 1_000)
 
 
 def once(config: Config, log: AdapterLog) -> None:
@@ -95,7 +142,7 @@ def once(config: Config, log: AdapterLog) -> None:
 
     Raises Unavailable where the exchange is away.
     """
-    with _opened(config) as (exchange, journal):
+    with alone_at(config), _opened(config) as (exchange, journal):
         service = Service(config, exchange, journal, log)
         away: Unavailable | None = None
         try:
@@ -112,7 +159,7 @@ def once(config: Config, log: AdapterLog) -> None:
 
 def register(config: Config, bsn: Bsn, log: AdapterLog) -> bool:
     """Put a person in the adapter's register; return whether their case is known to the exchange."""
-    with _opened(config) as (exchange, journal):
+    with alone_at(config), _opened(config) as (exchange, journal):
         service = Service(config, exchange, journal, log)
         return Intake(service.desk).keep_person(bsn)
 
@@ -132,31 +179,33 @@ def status(config: Config) -> Status:
             errands_due=tuple(f"{one.kind} {one.subject} {one.reason}".strip() for one in journal.waiting()),
             errands_parked=tuple(f"{one.kind} {one.subject} {one.reason}" for one in journal.parked()),
             files_rejected=sum(1 for _ in rejected),
+            standing_still=Light(config.state).seen(),
         )
     finally:
         journal.close()
 
 
 @contextmanager
-def _opened(config: Config) -> Iterator[tuple[SdkExchange, Journal]]:
-    with alone_at(config):
-        exchange = SdkExchange.connect(config)
+def _opened(config: Config) -> Iterator[tuple[ExchangePort, Journal]]:
+    exchange = SdkExchange.connect(config)
+    try:
         journal = open_journal(config.journal)
         try:
             yield exchange, journal
         finally:
             journal.close()
-            exchange.close()
+    finally:
+        exchange.close()
 
 
-def _listening(config: Config, service: Service, log: AdapterLog, wake: threading.Event) -> Listening | None:
+def _listening(config: Config, log: AdapterLog, wake: threading.Event) -> Listening | None:
     if config.webhook is None:
         return None
     clock = Surroundings()
     made = Listening(
         config,
         config.webhook,
-        service.desk.cases.holds,
+        CaseSystem(config).holds,
         log=log,
         now_ms=lambda: int(clock.now().timestamp() * 1_000),
         wake=wake,

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.kit.journal import wait_before_retry_ms
 from adapters.kit.outward import NotNow, OutwardError, Refused
-from adapters.municipal.desk import AUTHORITY, COPY, PLAN, SITUATION, ZAAK, Desk
+from adapters.municipal.desk import AUTHORITY, COPY, PLAN, SITUATION, UNREADABLE, ZAAK, Desk
 from adapters.municipal.errors import AlreadyRunning, CatalogueUnfit, ForAPerson, MunicipalAdapterError
 from adapters.municipal.intake import Intake
-from adapters.municipal.limits import DENIED, Limits
+from adapters.municipal.limits import DENIED, Restraints
 from adapters.municipal.situations import Situations
 from adapters.municipal.telling import Telling
 from adapters.municipal.webhook import reject
@@ -53,7 +53,7 @@ class Service:
         self.intake: Final = Intake(self.desk)
         self.telling: Final = Telling(self.desk)
         self._situations: Final = Situations(self.desk)
-        self._limits: Final = Limits(self.desk, self.telling)
+        self._limits: Final = Restraints(self.desk, self.telling)
         self._paused_until_ms: Final[dict[str, int]] = {}
         self._pauses: Final[dict[str, int]] = {}
         self._next_sweep_ms = 0
@@ -77,7 +77,7 @@ class Service:
         """Remember that everything up to here was taken."""
         self.desk.journal.advance(FOLLOWED, position)
 
-    def trouble(self, error: SdkError, attempt: int, wait_ms: int) -> None:
+    def trouble(self, error: Exception, attempt: int, wait_ms: int) -> None:
         """Tell that following stopped for a while."""
         self.desk.log.warning(
             "following_interrupted", error=type(error).__name__, attempt=attempt, wait_ms=wait_ms
@@ -96,20 +96,20 @@ class Service:
 
     def _sweep(self) -> None:
         desk = self.desk
-        if desk.now_ms < self._next_sweep_ms or self._paused:
+        if desk.steady_ms < self._next_sweep_ms or self._paused:
             return
-        self._next_sweep_ms = desk.now_ms + desk.config.sweep_s * 1_000
+        self._next_sweep_ms = desk.steady_ms + desk.config.sweep_s * 1_000
         try:
             self.intake.sweep()
         except OutwardError as error:
-            self._next_sweep_ms = desk.now_ms + self._wait(error.system, error)
+            self._next_sweep_ms = desk.steady_ms + self._wait(error.system, error)
             desk.log.warning("sweep_not_now", code=error.code)
         except CatalogueUnfit as unfit:
             desk.alarm("catalogue_unfit", reason=str(unfit))
 
     @property
     def _paused(self) -> bool:
-        return any(self.desk.now_ms < until for until in self._paused_until_ms.values())
+        return any(self.desk.steady_ms < until for until in self._paused_until_ms.values())
 
     # --- errands ------------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class Service:
             self._park(errand, f"exchange {reason}")
         except SdkError as error:
             wait_ms = self._wait(_EXCHANGE, error)
-            self._paused_until_ms[_EXCHANGE] = desk.now_ms + wait_ms
+            self._paused_until_ms[_EXCHANGE] = desk.steady_ms + wait_ms
             self._later(errand, f"exchange {type(error).__name__}", wait_ms)
         else:
             desk.journal.done(errand)
@@ -143,6 +143,8 @@ class Service:
             self.telling.tell(errand.subject)
         elif errand.kind == SITUATION:
             self._situations.tell(errand.subject)
+        elif errand.kind == UNREADABLE:
+            raise ForAPerson("case_unreadable")
         elif errand.kind == AUTHORITY:
             self.intake.record_authority(errand.subject)
         else:
@@ -156,7 +158,7 @@ class Service:
             wait_ms = self._wait(error.system, error)
             # A fault of one case is its own; a wait that was asked, and a line that is down, are everybody's.
             if error.retry_after_s or not error.code.startswith("status_500"):
-                self._paused_until_ms[error.system] = desk.now_ms + wait_ms
+                self._paused_until_ms[error.system] = desk.steady_ms + wait_ms
             self._later(errand, reason, wait_ms)
         elif isinstance(error, Refused) and error.status in _PERHAPS_LATER:
             self._later(errand, reason, wait_before_retry_ms(errand.attempts + 1, desk.jitter()))

@@ -2,8 +2,8 @@
 
 Promises: answered 204 once what is to be looked at stands on disk, so that what was told is not lost by a
 kill; a message only says where to look, so that one that comes twice, late or out of order does no harm; a
-body that is no message is kept in rejected/ with its reason; listens on this machine only, behind the
-organisation's own proxy.
+body that is no message is kept in rejected/ with its reason; where either cannot be kept nothing is taken,
+and 503 asks to come again; listens on this machine only, behind the organisation's own proxy.
 Source: Notificaties API 1.0.1, the webhook of a consumer.
 """
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hmac
 import json
+import sqlite3
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,9 +39,10 @@ if TYPE_CHECKING:
 PATH: Final = "/notificaties"
 BODY_BYTES_MAX: Final = 64 * 1024
 REJECTED_MAX: Final = 1_000
+RETRY_AFTER_S: Final = 60
 _TEXTS: Final = ("kanaal", "hoofdObject", "resource", "resourceUrl", "actie", "aanmaakdatum")
 _ACTIONS: Final = frozenset({"create", "update", "partial_update", "destroy", "list", "retrieve"})
-_TITLES: Final = {400: "Geen notificatie.", 403: "Niet toegestaan.", 413: "Te groot."}
+_TITLES: Final = {400: "Geen notificatie.", 403: "Niet toegestaan.", 413: "Te groot.", 503: "Nu niet."}
 
 
 def read_notification(raw: bytes) -> tuple[str, str]:
@@ -58,17 +61,28 @@ def read_notification(raw: bytes) -> tuple[str, str]:
     return told["kanaal"], told["hoofdObject"]
 
 
-def reject(folder: Path, name: str, content: bytes, reason: str) -> None:
-    """Keep what came, with the reason beside it; the oldest stay, for what floods is not worth more."""
+def reject(folder: Path, name: str, content: bytes, reason: str) -> bool:
+    """Keep what came, with the reason beside it, each whole or as it was; tell whether there was a place.
+
+    The oldest stay, for what floods is not worth more. Raises OSError.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if sum(1 for _ in folder.iterdir()) >= REJECTED_MAX * 2:
-        return
-    for path, data in (
-        (folder / name, content),
-        (folder / f"{name}.reason.txt", f"{reason}\n".encode()),
-    ):
-        path.touch(mode=0o600, exist_ok=True)
-        path.write_bytes(data)
+        return False
+    draft = folder / f".{name}.draft"
+    try:
+        for path, data in (
+            (folder / name, content),
+            (folder / f"{name}.reason.txt", f"{reason}\n".encode()),
+        ):
+            draft.touch(mode=0o600, exist_ok=True)
+            draft.write_bytes(data)
+            draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+    return True
 
 
 class Listening:
@@ -83,6 +97,7 @@ class Listening:
         log: AdapterLog,
         now_ms: Callable[[], int],
         wake: threading.Event,
+        opened: Callable[[Path], Journal] = open_journal,
     ) -> None:
         self._config: Final = config
         self._auth: Final = webhook.auth.text.encode()
@@ -90,6 +105,7 @@ class Listening:
         self._log: Final = log
         self._now_ms: Final = now_ms
         self._wake: Final = wake
+        self._opened: Final = opened
         self._journal: Journal | None = None  # owned by the serving thread
         app = Starlette(routes=[Route(PATH, self._take, methods=["POST"])])
         self._serving: Final = Serving(app, webhook.port)
@@ -117,16 +133,35 @@ class Listening:
             channel, main = read_notification(raw)
         except NotificationRefused as refused:
             name = f"notification-{sha256(raw).hexdigest()[:12]}.json"
-            reject(self._config.rejected, name, raw, f"{refused.code}: {refused}\n{refused.remedy}")
-            self._log.error("notification_rejected", code=refused.code, reason=str(refused))
+            try:
+                kept = reject(
+                    self._config.rejected, name, raw, f"{refused.code}: {refused}\n{refused.remedy}"
+                )
+            except OSError as error:
+                return self._not_kept(error)
+            event = "notification_rejected" if kept else "notification_rejected_not_kept"
+            self._log.error(event, code=refused.code, reason=str(refused))
             return _problem(400, "invalid")
         # Of another kanaal, or a test; or a url of another system, where we never look.
         if channel == CHANNEL and self._holds(main):
-            if self._journal is None:
-                self._journal = open_journal(self._config.journal)
-            self._journal.ask(ZAAK, main, self._now_ms())
+            try:
+                self._ask(main)
+            except (OSError, sqlite3.Error) as error:
+                return self._not_kept(error)
             self._wake.set()
         return Response(status_code=204)
+
+    def _ask(self, main: str) -> None:
+        if self._journal is None:
+            self._journal = self._opened(self._config.journal)
+        self._journal.ask(ZAAK, main, self._now_ms())
+
+    def _not_kept(self, error: OSError | sqlite3.Error) -> Response:
+        """Take nothing that could not be kept: whoever told it keeps it, and comes again."""
+        self._log.error("notification_not_kept", error=type(error).__name__)
+        answer = _problem(503, "not_kept")
+        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return answer
 
 
 def _problem(status: int, code: str) -> Response:

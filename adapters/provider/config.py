@@ -79,6 +79,11 @@ class Config:
         return self.state / "exchange-key"
 
     @property
+    def waits(self) -> Path:
+        """Return the file of the waits the other side asked for."""
+        return self.state / "waits.json"
+
+    @property
     def lock(self) -> Path:
         """Return the file that keeps a second adapter off the same state."""
         return self.state / "lock"

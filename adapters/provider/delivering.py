@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Protocol
 
 from adapters.kit.outward import NotNow, Outward, OutwardError, Refused, Unexpected
+from adapters.provider.desk import COUNTERPARTY
 from adapters.provider.envelopes import FAULT
 from adapters.provider.errors import EnvelopeRefused, FileRefused, MessageNotReadable
 from adapters.provider.folders import Outbox
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
     from adapters.provider.stuf import Told
     from adapters.provider.transport import Http
 
-SYSTEM: Final = "counterparty"
+SYSTEM: Final = COUNTERPARTY
 TIMEOUT_S: Final = 30.0
 SIDE_BY_SIDE: Final = 8
+BATCH: Final = 100
+MOMENT_S: Final = 0.1
+BEHIND_MS: Final = 3_600_000
 XML: Final = "application/xml"
 # SOAP 1.1 over HTTP: text/xml, and which operation it is.
 SOAP: Final = "text/xml; charset=utf-8"
@@ -51,6 +55,9 @@ class Way(Protocol):
     def send(self, waiting: Sequence[Waiting]) -> list[Failure | None]:
         """Send messages; return for each what went wrong, or None for one that is there for good."""
 
+    def room(self) -> int:
+        """Return how many may go now."""
+
 
 class ByFolder:
     """Files in the outbox, in their envelope where the settings say so."""
@@ -58,6 +65,10 @@ class ByFolder:
     def __init__(self, desk: Desk) -> None:
         self._desk: Final = desk
         self._outbox: Final = Outbox(desk.config.outbox)
+
+    def room(self) -> int:
+        """Return what one turn of the disk takes."""
+        return BATCH
 
     def send(self, waiting: Sequence[Waiting]) -> list[Failure | None]:
         """Write each file whole, then flush the folder once."""
@@ -99,7 +110,13 @@ class ByHttp:
             timeout_s=TIMEOUT_S,
             authorities=str(http.authorities or ""),
             identity=identity,
+            turns=desk.limits[COUNTERPARTY],
         )
+
+    def room(self) -> int:
+        """Return how many our own rate, and a wait that was asked, let go now, or in a moment."""
+        turns = self._desk.limits[COUNTERPARTY]
+        return min(turns.free, BATCH) or int(turns.wait_s <= MOMENT_S)
 
     def send(self, waiting: Sequence[Waiting]) -> list[Failure | None]:
         """Post each; where the other side is away the rest is not tried now."""
@@ -153,6 +170,7 @@ class Delivering:
     def __init__(self, desk: Desk) -> None:
         http = desk.config.http
         self._desk: Final = desk
+        self._next_told_ms = 0
         self._way: Final[Way] = ByHttp(desk, http) if http is not None and http.deliver_to else ByFolder(desk)
 
     def meanwhile(self) -> None:
@@ -162,8 +180,22 @@ class Delivering:
 
     def work(self) -> None:
         """Deliver all that is due."""
-        while waiting := self._desk.journal.due(self._desk.now_ms):
+        # What may not go yet stays where it is, oldest first: no attempt of it is counted.
+        while room := self._way.room():
+            waiting = self._desk.journal.due(self._desk.now_ms, room)
+            if not waiting:
+                return
             self._deliver(waiting)
+        self._tell_behind()
+
+    def _tell_behind(self) -> None:
+        """Tell, once an hour, that the oldest message waits an hour and longer for its turn."""
+        desk = self._desk
+        waiting = desk.journal.due(desk.now_ms, 1)
+        late = bool(waiting) and desk.now_ms - waiting[0].created_ms >= BEHIND_MS
+        if late and desk.steady_ms >= self._next_told_ms:
+            self._next_told_ms = desk.steady_ms + BEHIND_MS
+            desk.alarm("outbox_behind", message_type=waiting[0].kind)
 
     def _deliver(self, waiting: tuple[Waiting, ...]) -> None:
         desk = self._desk

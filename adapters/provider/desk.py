@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
+from adapters.kit.rates import REAL, Limits, Pace, Rate
 from adapters.provider.assigned_care import AssignedCare
 from adapters.provider.deadlines import retour_due
 from adapters.provider.declaration_book import DeclarationBook
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from adapters.sdk.logs import AdapterLog, Value
 
 LOCAL: Final = ZoneInfo("Europe/Amsterdam")
+COUNTERPARTY: Final = "counterparty"
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TIME_DIGITS: Final = 8
 _CHANCE_DIGITS: Final = 4
@@ -54,10 +56,12 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The moment, with its zone, and chance below a bound."""
+    """The moment, with its zone, chance below a bound, a clock that nobody sets, and whose turn it is."""
 
     now: Callable[[], datetime] = _utc_now
     below: Callable[[int], int] = secrets.randbelow
+    pace: Pace = REAL
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,22 @@ class Party(Protocol):
         """Judge a message that passed its in-message rules. Raises the SDK's errors where it cannot now."""
 
 
+def limits_of(
+    config: Config, surroundings: Surroundings, stopped: Callable[[], bool] = lambda: False
+) -> Limits:
+    """Return who says when messages may be posted; one for as long as the process lives."""
+    rates: dict[str, Rate] = {}
+    if config.http is not None:
+        rates[COUNTERPARTY] = config.http.rate
+    return Limits(
+        rates,
+        config.waits,
+        surroundings.pace,
+        now=lambda: surroundings.now().timestamp(),
+        stopped=stopped,
+    )
+
+
 class Desk:
     """The journal and all that lies in its file. Owned by the thread that opened the journal."""
 
@@ -121,6 +141,7 @@ class Desk:
         surroundings: Surroundings,
     ) -> None:
         self.config: Final = config
+        self.limits: Final = surroundings.limits or limits_of(config, surroundings)
         self.exchange: Final = exchange
         self.journal: Final = journal
         # Their tables are made in one step, flushed once.
@@ -140,6 +161,11 @@ class Desk:
     def now_ms(self) -> int:
         """Return the moment in milliseconds since 1970 UTC."""
         return int(self._surroundings.now().timestamp() * 1_000)
+
+    @property
+    def steady_ms(self) -> int:
+        """Return milliseconds of a clock that nobody sets: how long to wait, never what day it is."""
+        return int(self._surroundings.pace.steady() * 1_000)
 
     @property
     def local_now(self) -> datetime:

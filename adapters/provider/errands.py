@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from adapters.kit.journal import wait_before_retry_ms
+from adapters.kit.journal import is_due, wait_before_retry_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,7 +136,8 @@ class Errands:
     def due(self, now_ms: int) -> tuple[Errand, ...]:
         """Return what is to be done now, oldest first."""
         rows = self._connection.execute(
-            f"{_SELECT} WHERE state = 'due' AND next_attempt_ms <= ? ORDER BY number", (now_ms,)
+            f"{_SELECT} WHERE state = 'due' AND {is_due('next_attempt_ms')} ORDER BY number",
+            (now_ms, now_ms),
         )
         return tuple(map(_read, rows))
 

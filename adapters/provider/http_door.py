@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 PATH: Final = "/berichten"
 BODY_S: Final = 120.0  # in which a whole body must have come
 BODIES_MAX: Final = 16
+_NOT_NOW: Final = 503
 _XML: Final = b"text/xml; charset=utf-8"
 
 
@@ -65,7 +66,7 @@ class Door:
         elif scope["method"] != "POST":
             await _answer(send, 405, headers=[(b"allow", b"POST")])
         elif self._bodies >= BODIES_MAX:
-            await _answer(send, 503, headers=[(b"retry-after", b"5")])
+            await _answer(send, _NOT_NOW, headers=[(b"retry-after", b"5")])
         else:
             self._bodies += 1
             try:
@@ -78,7 +79,7 @@ class Door:
             arriving = Arriving(self._config, secrets.token_hex(16))
         except OSError as error:
             self._log.error("inbox_failed", error=type(error).__name__)
-            await _answer(send, 503)
+            await _answer(send, _NOT_NOW)
             return
         try:
             async with asyncio.timeout(BODY_S):
@@ -100,7 +101,7 @@ class Door:
         except (OSError, sqlite3.Error) as error:
             # The disk is full, or the folder gone: whoever sends keeps it and comes again.
             self._log.error("inbox_failed", error=type(error).__name__)
-            status, body = 503, b""
+            status, body = _NOT_NOW, b""
         finally:
             arriving.end()
         await _answer(send, status, body)
@@ -189,6 +190,8 @@ async def _read(receive: Receive, arriving: Arriving) -> None:
 async def _answer(
     send: Send, status: int, body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None
 ) -> None:
+    if status == _NOT_NOW and not headers:
+        headers = [(b"retry-after", b"60")]
     told = [(b"content-length", str(len(body)).encode()), *(headers or [])]
     if body:
         told.append((b"content-type", _XML))

@@ -17,7 +17,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
-from adapters.kit.journal import PARK_AFTER_MS, wait_before_retry_ms
+from adapters.kit.journal import PARK_AFTER_MS, is_due, wait_before_retry_ms
+from adapters.kit.steps import step
 from adapters.provider.deadlines import retour_due
 from adapters.provider.errors import JournalConflict
 
@@ -146,18 +147,8 @@ class Journal:
 
         Steps nest: the outermost one is written, and one that fails within it leaves nothing behind.
         """
-        inner = self.connection.in_transaction
-        self.connection.execute("SAVEPOINT inner" if inner else "BEGIN IMMEDIATE")
-        try:
+        with step(self.connection):
             yield
-        except BaseException:
-            if inner:
-                self.connection.execute("ROLLBACK TO inner")
-                self.connection.execute("RELEASE inner")
-            else:
-                self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("RELEASE inner" if inner else "COMMIT")
 
     # --- in ---------------------------------------------------------------------------------------------
 
@@ -288,7 +279,8 @@ class Journal:
     def due(self, now_ms: int, limit: int = 100) -> tuple[Waiting, ...]:
         """Return what is to be delivered now, oldest first."""
         return self._waiting(
-            "state = 'waiting' AND next_attempt_ms <= ? ORDER BY number LIMIT ?", (now_ms, limit)
+            f"state = 'waiting' AND {is_due('next_attempt_ms')} ORDER BY number LIMIT ?",
+            (now_ms, now_ms, limit),
         )
 
     def parked(self) -> tuple[Waiting, ...]:
@@ -319,11 +311,14 @@ class Journal:
             attempts = row[0] + 1
             parked = now_ms - row[1] >= PARK_AFTER_MS
             self.connection.execute(
-                "UPDATE outbox SET state = ?, attempts = ?, next_attempt_ms = ? WHERE name = ?",
+                "UPDATE outbox SET state = ?, attempts = ?, next_attempt_ms = ?, "
+                "created_ms = min(created_ms, ?) WHERE name = ?",
                 (
                     "parked" if parked else "waiting",
                     attempts,
                     now_ms + max(wait_least_ms, wait_before_retry_ms(attempts, jitter)),
+                    # What was put there by a clock that ran ahead has its day from now.
+                    now_ms,
                     name,
                 ),
             )

@@ -36,13 +36,13 @@ class Pausing:
     @property
     def paused(self) -> bool:
         """Tell whether the exchange is not to be asked yet."""
-        return self._desk.now_ms < self._until_ms
+        return self._desk.steady_ms < self._until_ms
 
     def pause(self, error: SdkError) -> None:
         """Ask nothing for a while, for this reason."""
         self._pauses += 1
         wait_ms = wait_before_retry_ms(min(self._pauses, PAUSE_ATTEMPTS_MAX), self._desk.jitter())
-        self._until_ms = self._desk.now_ms + wait_ms
+        self._until_ms = self._desk.steady_ms + wait_ms
         refusal = error.refusal if isinstance(error, ExchangeRefused) else Refusal("", "")
         self._desk.log.warning(
             "exchange_not_now",

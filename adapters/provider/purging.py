@@ -34,9 +34,9 @@ class Purging:
     def work(self) -> None:
         """Look once an hour, and do all that is asked."""
         desk = self._desk
-        if desk.now_ms < self._next_look_ms:
+        if desk.steady_ms < self._next_look_ms:
             return
-        self._next_look_ms = desk.now_ms + LOOK_EVERY_MS
+        self._next_look_ms = desk.steady_ms + LOOK_EVERY_MS
         try:
             gone = expire(desk.config.rejected, desk.now_ms, desk.config.rejected_days)
             if gone:

@@ -46,9 +46,9 @@ class Rectifying:
     def work(self) -> None:
         """Look once an hour, and at once after a correction; answer what can be answered."""
         desk = self._desk
-        if desk.now_ms < self._next_look_ms:
+        if desk.steady_ms < self._next_look_ms:
             return
-        self._next_look_ms = desk.now_ms + LOOK_EVERY_MS
+        self._next_look_ms = desk.steady_ms + LOOK_EVERY_MS
         try:
             told = desk.exchange.rectifications.told()
             # One answer is to all that was told under one name: what a person must look at comes first.

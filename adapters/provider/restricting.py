@@ -33,9 +33,9 @@ class Restricting:
     def work(self) -> None:
         """Look once an hour, before anything goes out; answer what can be answered."""
         desk = self._desk
-        if desk.now_ms < self._next_look_ms:
+        if desk.steady_ms < self._next_look_ms:
             return
-        self._next_look_ms = desk.now_ms + LOOK_EVERY_MS
+        self._next_look_ms = desk.steady_ms + LOOK_EVERY_MS
         try:
             # In the order they were told: what was restricted and lifted since goes on.
             for told in desk.exchange.restrictions.told():

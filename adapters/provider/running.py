@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.enduring import Enduring, Light
 from adapters.provider.assigned_care import AssignedCare
 from adapters.provider.config import Side
-from adapters.provider.desk import LOCAL, Surroundings
+from adapters.provider.desk import LOCAL, Surroundings, limits_of
 from adapters.provider.errands import Errands
 from adapters.provider.errors import ConfigInvalid
 from adapters.provider.exchange_port import SdkExchange
@@ -30,13 +31,16 @@ from adapters.sdk.errors import Denied, Unavailable
 from adapters.sdk.following import Cursor, FollowingThread, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from adapters.provider.config import Config
     from adapters.provider.exchange_port import ExchangePort
     from adapters.provider.person import RegisteredPerson
     from adapters.provider.plan_seen import Happening
     from adapters.sdk.logs import AdapterLog
+
+    Opened = Callable[[Config], AbstractContextManager[tuple[ExchangePort, Journal]]]
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 TAKEN_TOGETHER: Final = 256
@@ -57,6 +61,7 @@ class Status:
     requests_under_way: tuple[str, ...]
     requests_overdue: tuple[str, ...]
     requests_to_answer: int
+    standing_still: str  # why, where the running adapter's own files fail it
 
     @property
     def well(self) -> bool:
@@ -68,6 +73,7 @@ class Status:
             or self.retours_not_received
             or self.requests_overdue
             or self.requests_to_answer
+            or self.standing_still
         )
 
     def rows(self) -> dict[str, object]:
@@ -75,8 +81,13 @@ class Status:
         return asdict(self)
 
 
-def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) -> None:
-    """Work until SIGTERM or SIGINT, or until `stop` is set by another thread."""
+def run(
+    config: Config, log: AdapterLog, stop: threading.Event | None = None, opened: Opened | None = None
+) -> None:
+    """Work until SIGTERM or SIGINT, or until `stop` is set by another thread.
+
+    `opened` opens the exchange and the journal; it does so again after each fault of our own files.
+    """
     stopping = stop or threading.Event()
     wake = threading.Event()
 
@@ -87,31 +98,61 @@ def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) ->
     if stop is None:
         for number in STOP_SIGNALS:
             signal.signal(number, end)
-    with _opened(config) as (exchange, journal):
-        service = Service(config, exchange, journal, log)
-        follower = FollowingThread(exchange, service.cursor, wake)
+    limits = limits_of(config, Surroundings(), stopping.is_set)
+    with alone_at(config):
+        enduring = Enduring(config.state, log, limits, stopping)
+        # The door stays open while the loop stands still: it says so to whoever knocks.
         listening = _listening(config, log, wake)
         # Made before anything comes, not while the first message waits.
         all_schemas()
-        follower.start()
-        log.info("adapter_started", mode=config.side.value, position=service.cursor)
+        loop = _Loop(config, log, Surroundings(limits=limits), (stopping, wake), enduring.well)
         try:
-            while not stopping.is_set():
-                # Cleared before looking: what comes from here on wakes the next pass.
-                wake.clear()
-                _take(service, follower)
-                service.work()
-                wake.wait(config.poll_ms / 1_000)
+            enduring.run(lambda: loop.work(opened or _opened))
         finally:
-            follower.stop()
             if listening is not None:
                 listening.close()
-            log.info("adapter_stopped", mode=config.side.value, position=service.cursor)
+
+
+class _Loop:
+    """What happens between two faults of our own files: all is opened, and passes follow each other."""
+
+    def __init__(
+        self,
+        config: Config,
+        log: AdapterLog,
+        surroundings: Surroundings,
+        events: tuple[threading.Event, threading.Event],
+        well: Callable[[], None],
+    ) -> None:
+        self._config: Final = config
+        self._log: Final = log
+        self._surroundings: Final = surroundings
+        self._stopping, self._wake = events
+        self._well: Final = well
+
+    def work(self, opened: Opened) -> None:
+        """Work until the end."""
+        with opened(self._config) as (exchange, journal):
+            service = Service(self._config, exchange, journal, self._log, self._surroundings)
+            follower = FollowingThread(exchange, service.cursor, self._wake)
+            follower.start()
+            self._log.info("adapter_started", mode=self._config.side.value, position=service.cursor)
+            try:
+                while not self._stopping.is_set():
+                    # Cleared before looking: what comes from here on wakes the next pass.
+                    self._wake.clear()
+                    _take(service, follower)
+                    service.work()
+                    self._well()
+                    self._wake.wait(self._config.poll_ms / 1_000)
+            finally:
+                follower.stop()
+            self._log.info("adapter_stopped", mode=self._config.side.value, position=service.cursor)
 
 
 def once(config: Config, log: AdapterLog) -> None:
     """Do one pass: catch up, inbox, errands, outbox. Raises Unavailable where the exchange is away."""
-    with _opened(config) as (exchange, journal):
+    with alone_at(config), _opened(config) as (exchange, journal):
         service = Service(config, exchange, journal, log)
         away: Unavailable | None = None
         try:
@@ -191,21 +232,23 @@ def status(config: Config) -> Status:
             requests_overdue=tuple(one.line() for one in requests.overdue(today)),
             # What a provider asked lies with a person of the municipality; what we asked lies with theirs.
             requests_to_answer=to_answer if config.side is Side.MUNICIPALITY else 0,
+            standing_still=Light(config.state).seen(),
         )
     finally:
         journal.close()
 
 
 @contextmanager
-def _opened(config: Config) -> Iterator[tuple[SdkExchange, Journal]]:
-    with alone_at(config):
-        exchange = SdkExchange.connect(config)
+def _opened(config: Config) -> Iterator[tuple[ExchangePort, Journal]]:
+    exchange = SdkExchange.connect(config)
+    try:
         journal = Journal(config.journal)
         try:
             yield exchange, journal
         finally:
             journal.close()
-            exchange.close()
+    finally:
+        exchange.close()
 
 
 def _listening(config: Config, log: AdapterLog, wake: threading.Event) -> Listening | None:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from adapters.provider.exchange_port import ExchangePort
     from adapters.provider.journal import Journal
     from adapters.provider.plan_seen import Happening
-    from adapters.sdk.errors import SdkError
     from adapters.sdk.logs import AdapterLog
 
 FOLLOWED: Final = "plans"
@@ -91,7 +90,7 @@ class Service:
         """Remember that everything up to here was taken."""
         self._desk.journal.advance(FOLLOWED, position)
 
-    def trouble(self, error: SdkError, attempt: int, wait_ms: int) -> None:
+    def trouble(self, error: Exception, attempt: int, wait_ms: int) -> None:
         """Tell that following stopped for a while."""
         self._desk.log.warning(
             "following_interrupted", error=type(error).__name__, attempt=attempt, wait_ms=wait_ms

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from adapters.kit.outward import LOOPBACK, require_safe
+from adapters.kit.rates import BURST_MOST, PER_MINUTE_MOST, Rate
 from adapters.provider.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 APPLICATION: Final = "exchange-adapter"
 _APPLICATION: Final = r"[A-Za-z0-9 ._\-]{3,50}"
 _PORT_MOST: Final = 65_535
+RATE: Final = Rate(6_000, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Http:
     """A door for messages in, where `port` is one; messages out are posted, where `deliver_to` is one.
 
     `certificate` and `key` are ours, at the door and at the other side; `callers` holds the certificates that
-    may knock, `authorities` who may have signed the other side's.
+    may knock, `authorities` who may have signed the other side's. `rate` is how often we post.
     """
 
     port: int | None = None
@@ -45,6 +47,7 @@ class Http:
     key: Path | None = None
     callers: Path | None = None
     authorities: Path | None = None
+    rate: Rate = RATE
 
     @property
     def in_the_clear(self) -> bool:
@@ -78,10 +81,21 @@ def http_of(table: Table, base: Path) -> Http:
         key=file("key"),
         callers=file("callers"),
         authorities=file("authorities"),
+        rate=Rate(
+            _number(table, "calls_per_minute", RATE.per_minute, PER_MINUTE_MOST),
+            _number(table, "calls_at_once", RATE.burst, BURST_MOST),
+        ),
     )
     table.refuse_rest()
     _require_whole(made)
     return made
+
+
+def _number(table: Table, key: str, default: int, most: int) -> int:
+    value: int = table.take(key, int, default)
+    if not 1 <= value <= most:
+        raise ConfigInvalid(f"http.{key} lies between 1 and {most}")
+    return value
 
 
 def _require_whole(made: Http) -> None:

@@ -43,7 +43,7 @@ class Cursor:
 class Trouble:
     """Following stopped; it begins again after `wait_ms`."""
 
-    error: SdkError
+    error: SdkError | OSError
     attempt: int
     wait_ms: int
 
@@ -98,7 +98,7 @@ class FollowingThread(Generic[_Told]):
             try:
                 for told in self._source.follow(self._cursor, self._keep, until_caught_up=False):
                     self._hand_over(told)
-            except SdkError as error:
+            except (SdkError, OSError) as error:
                 self._attempt += 1
                 wait_ms = min(WAIT_MOST_MS, WAIT_FIRST_MS << min(self._attempt - 1, 30))
                 self._hand_over(Trouble(error, self._attempt, wait_ms))

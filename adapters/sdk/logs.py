@@ -1,7 +1,8 @@
 """One JSON line for each thing an adapter did, with keys from an allow-list.
 
 Promises: a key that is not on a list raises, and so does a value of the wrong type, a text that is not short
-and plain, and one that looks like a BSN or a pseudonym: nothing personal gets into a log by accident.
+and plain, and one that looks like a BSN or a pseudonym: nothing personal gets into a log by accident. A line
+that cannot be written ends nothing; the next one that can be says how many are missing.
 Source: house rules on logs; GDPR 5(1)(c), 32.
 """
 
@@ -93,6 +94,7 @@ class AdapterLog:
         self._stream: Final = stream or sys.stderr
         self._clock: Final = clock
         self._bound: Final = bound
+        self._lost = 0
         for key, value in bound.items():
             _require_plain(key, value)
 
@@ -117,6 +119,19 @@ class AdapterLog:
             raise LogRefused("an event name is a constant in snake_case")
         for key, value in keys.items():
             _require_plain(key, value)
+        told = self._line(level, event, keys)
+        if self._lost:
+            told = self._line(logging.ERROR, "log_lines_lost", {"count": self._lost}) + told
+        try:
+            self._stream.write(told)
+            self._stream.flush()
+        except OSError:
+            # A log without room stops nothing else: the next line tells how many there are not.
+            self._lost += 1
+        else:
+            self._lost = 0
+
+    def _line(self, level: int, event: str, keys: dict[str, Value]) -> str:
         line = {
             "at": self._clock().isoformat(),
             "level": logging.getLevelName(level).lower(),
@@ -124,8 +139,7 @@ class AdapterLog:
             **self._bound,
             **keys,
         }
-        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._stream.flush()
+        return json.dumps(line, ensure_ascii=False) + "\n"
 
 
 def _require_plain(key: str, value: Value) -> None:

@@ -48,6 +48,7 @@ def status(config: ConfigFile) -> None:
 
     found = running.status(load_config(config))
     told = {**found.counts, "waits_for_a_person": found.parked, "rejected": found.rejected}
+    told["standing_still"] = found.standing_still
     typer.echo(json.dumps(told))
     if not found.well:
         raise typer.Exit(EXIT_NOT_SO)

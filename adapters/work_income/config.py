@@ -12,6 +12,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from adapters.kit.rates import BURST_MOST, Rate
 from adapters.sdk.tokens import Person
 from adapters.work_income.errors import ConfigInvalid
 from adapters.work_income.services import SERVICES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 ROLE: Final = "adapter"
 BY_ADAPTER: Final = "adapter"
 BY_PERSON: Final = "person"
+RATE: Final = Rate(60, 4)
 _OIN: Final = "[0-9]{20}"
 _TARGET: Final = r"[^\s/]+:[0-9]{1,5}"
 _ENDPOINT: Final = r"https://[^\s/?#]+/[^\s?#]*"
@@ -47,7 +49,7 @@ class Config:
     draft_days: int
     rejected_days: int
     answers: str
-    calls_per_minute: int
+    rate: Rate
     person: Person
     suwinet_credentials: Path
     suwinet_oin: str
@@ -73,6 +75,11 @@ class Config:
     def exchange_key(self) -> Path:
         """Return the file that pins the exchange's public key for our pseudonyms."""
         return self.state / "exchange-key"
+
+    @property
+    def waits(self) -> Path:
+        """Return the file of the waits Suwinet asked for."""
+        return self.state / "waits.json"
 
     @property
     def lock(self) -> Path:
@@ -105,7 +112,10 @@ def load_config(file: Path) -> Config:
         draft_days=table.number("draft_days", 1, 365, 30),
         rejected_days=table.number("rejected_days", 1, 365, 30),
         answers=table.text("answers", f"{BY_ADAPTER}|{BY_PERSON}", BY_ADAPTER),
-        calls_per_minute=table.number("calls_per_minute", 1, 6_000, 60),
+        rate=Rate(
+            table.number("calls_per_minute", 1, 6_000, RATE.per_minute),
+            table.number("calls_at_once", 1, BURST_MOST, RATE.burst),
+        ),
         person=_person(person),
         suwinet_credentials=base / suwinet.text("credentials"),
         suwinet_oin=suwinet.text("oin", _OIN),

@@ -94,6 +94,7 @@ class SuwinetUnavailable(WorkIncomeError):
     code = "SUWINET_UNAVAILABLE"
     remedy = "It is asked again by itself; look at the address and the connection where it lasts."
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, retry_after_s: int = 0) -> None:
         super().__init__(f"Suwinet did not answer: {why}")
         self.why = why
+        self.retry_after_s = retry_after_s  # how long it asked to be left alone

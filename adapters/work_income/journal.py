@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
-from adapters.kit.journal import PARK_AFTER_MS, wait_before_retry_ms
+from adapters.kit.journal import PARK_AFTER_MS, is_due, wait_before_retry_ms
+from adapters.kit.steps import step
 from adapters.work_income.orders import Order, read_order
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from adapters.work_income.sealing import Seal
 
+# The longest that anything waits: for the day it is asked anew.
+REFRESH_LONGEST_MS: Final = 365 * 24 * 3_600_000
 DUE: Final = "due"
 TOLD: Final = "told"
 DONE: Final = "done"
@@ -124,13 +127,8 @@ class Journal:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make what happens inside one step: all of it, or after an error or a crash nothing of it."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
+        with step(self.connection):
             yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
 
     # --- orders -------------------------------------------------------------------------------------------
 
@@ -152,9 +150,10 @@ class Journal:
         Within a restriction that only a refusal told of it is asked again; nobody tells that it was lifted.
         """
         rows = self.connection.execute(
-            f"SELECT {_COLUMNS} FROM pulls WHERE (state IN ('due', 'told', 'done') "  # noqa: S608 -- our own words
-            "OR (state = 'restricted' AND reason = ?)) AND next_ms <= ? ORDER BY number LIMIT ?",
-            (DENIED, now_ms, limit),
+            f"SELECT {_COLUMNS} FROM pulls WHERE (state IN ('due', 'told') AND {is_due('next_ms')}) "  # noqa: S608 -- our own words
+            "OR ((state = 'done' OR (state = 'restricted' AND reason = ?)) "
+            "AND (next_ms <= ? OR next_ms > ? + ?)) ORDER BY number LIMIT ?",
+            (now_ms, now_ms, DENIED, now_ms, now_ms, REFRESH_LONGEST_MS, limit),
         )
         return tuple(self._pull(row) for row in rows.fetchall())
 
@@ -239,12 +238,14 @@ class Journal:
         attempts = pull.attempts + 1
         parked = now_ms - pull.since_ms >= PARK_AFTER_MS
         self.connection.execute(
+            # What was asked by a clock that ran ahead has its day from now.
             "UPDATE pulls SET state = CASE WHEN ? THEN 'parked' ELSE state END, attempts = ?, next_ms = ?, "
-            "reason = ? WHERE number = ?",
+            "since_ms = min(since_ms, ?), reason = ? WHERE number = ?",
             (
                 parked,
                 attempts,
                 now_ms + wait_before_retry_ms(attempts, jitter),
+                now_ms,
                 reason,
                 pull.number,
             ),

@@ -42,7 +42,7 @@ class Held(NamedTuple):
     drafts: Drafts
 
 
-class Limits:
+class Restraints:
     """Owned by the thread that opened the journal."""
 
     def __init__(self, config: Config, exchange: ExchangePort, held: Held, log: AdapterLog) -> None:
@@ -52,11 +52,11 @@ class Limits:
         self._log: Final = log
         self._next_look_ms = 0
 
-    def work(self, now_ms: int) -> bool:
+    def work(self, now_ms: int, steady_ms: int) -> bool:
         """Look where it is time to; tell whether what is remembered of anybody may be stale now."""
-        if now_ms < self._next_look_ms:
+        if steady_ms < self._next_look_ms:
             return False
-        self._next_look_ms = now_ms + LOOK_EVERY_MS
+        self._next_look_ms = steady_ms + LOOK_EVERY_MS
         # Each by itself: what cannot be asked of one holds up none of the others.
         looks: tuple[Callable[[int], bool], ...] = (self._restrict, self._rectify, self._purge)
         changed = [self._looked(look, now_ms) for look in looks]

@@ -14,19 +14,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.enduring import Enduring, Light
 from adapters.kit.put_aside import PutAside
 from adapters.work_income.errors import AlreadyRunning, ConfigInvalid
 from adapters.work_income.exchange_port import SdkExchange
 from adapters.work_income.journal import Journal
 from adapters.work_income.sealing import Seal
-from adapters.work_income.service import Others, Service
+from adapters.work_income.service import Others, Service, Surroundings, limits_of
 from adapters.work_income.suwinet_port import HttpsSuwinet, load_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from adapters.sdk.logs import AdapterLog
     from adapters.work_income.config import Config
+
+    Opened = Callable[[Config], AbstractContextManager[tuple[Others, Journal]]]
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -38,31 +42,46 @@ class Status:
     counts: dict[str, int]
     parked: tuple[str, ...]
     rejected: int
+    standing_still: str = ""  # why, where the running adapter's own files fail it
 
     @property
     def well(self) -> bool:
         """Tell whether nothing waits for a person."""
-        return not self.parked
+        return not (self.parked or self.standing_still)
 
 
-def run(config: Config, log: AdapterLog, stop: threading.Event | None = None) -> None:
-    """Work until SIGTERM or SIGINT, or until `stop` is set by another thread."""
+def run(
+    config: Config, log: AdapterLog, stop: threading.Event | None = None, opened: Opened | None = None
+) -> None:
+    """Work until SIGTERM or SIGINT, or until `stop` is set by another thread.
+
+    `opened` opens both sides and the journal; it does so again after each fault of our own files.
+    """
     stopping = stop or threading.Event()
     if stop is None:
         for number in STOP_SIGNALS:
             signal.signal(number, lambda *_: stopping.set())
-    with _opened(config, log) as service:
-        log.info("adapter_started")
-        while not stopping.is_set():
-            service.work()
-            stopping.wait(config.poll_ms / 1_000)
-        log.info("adapter_stopped")
+    limits = limits_of(config, Surroundings(), stopping.is_set)
+
+    def work() -> None:
+        with (opened or _opened)(config) as (others, journal):
+            service = Service(config, others, journal, log, Surroundings(limits=limits))
+            log.info("adapter_started")
+            while not stopping.is_set():
+                service.work()
+                enduring.well()
+                stopping.wait(config.poll_ms / 1_000)
+            log.info("adapter_stopped")
+
+    with _alone_at(config):
+        enduring = Enduring(config.state, log, limits, stopping)
+        enduring.run(work)
 
 
 def once(config: Config, log: AdapterLog) -> None:
     """Do one pass and end."""
-    with _opened(config, log) as service:
-        service.work()
+    with _alone_at(config), _opened(config) as (others, journal):
+        Service(config, others, journal, log).work()
 
 
 def status(config: Config) -> Status:
@@ -72,7 +91,7 @@ def status(config: Config) -> Status:
     journal = Journal(config.journal, Seal.at(config.seal_key))
     try:
         reasons = config.rejected.glob("*.reason.txt") if config.rejected.is_dir() else ()
-        return Status(journal.counts(), journal.parked(), sum(1 for _ in reasons))
+        return Status(journal.counts(), journal.parked(), sum(1 for _ in reasons), Light(config.state).seen())
     finally:
         journal.close()
 
@@ -85,17 +104,17 @@ def rejected(config: Config) -> PutAside:
 
 
 @contextmanager
-def _opened(config: Config, log: AdapterLog) -> Iterator[Service]:
+def _opened(config: Config) -> Iterator[tuple[Others, Journal]]:
     line = load_line(config.suwinet_credentials, config.endpoints, config.suwinet_oin, config.timeout_s)
-    with _alone_at(config):
-        exchange = SdkExchange.connect(config)
+    exchange = SdkExchange.connect(config)
+    try:
         journal = Journal(config.journal, Seal.at(config.seal_key))
         try:
-            suwinet = HttpsSuwinet(line, papers=config.suwinet_credentials)
-            yield Service(config, Others(exchange, suwinet), journal, log)
+            yield Others(exchange, HttpsSuwinet(line, papers=config.suwinet_credentials)), journal
         finally:
             journal.close()
-            exchange.close()
+    finally:
+        exchange.close()
 
 
 @contextmanager

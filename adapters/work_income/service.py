@@ -11,7 +11,6 @@ Source: Wet SUWI 62; GDPR 5(1)(b), 17, 19.
 from __future__ import annotations
 
 import secrets
-from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -19,6 +18,8 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from adapters.kit.journal import wait_before_retry_ms
+from adapters.kit.outward import NotNow
+from adapters.kit.rates import REAL, Limits, Pace
 from adapters.sdk.errors import (
     Conflict,
     CredentialsInvalid,
@@ -42,7 +43,7 @@ from adapters.work_income.errors import (
 )
 from adapters.work_income.exchange_port import FillIn
 from adapters.work_income.journal import DENIED, DONE, DUE, RESTRICTED
-from adapters.work_income.limits import Held, Limits
+from adapters.work_income.limits import Held, Restraints
 from adapters.work_income.mapping import findings
 from adapters.work_income.orders import Inbox
 from adapters.work_income.rejected import Rejected
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from adapters.work_income.xml import Node
 
 LOCAL: Final = ZoneInfo("Europe/Amsterdam")
-MINUTE_MS: Final = 60_000
+SUWINET: Final = "suwinet"
 DAY_MS: Final = 24 * 3_600_000
 PAUSE_ATTEMPTS_MAX: Final = 6  # the wait for who is away doubles from one second to 32
 RESTRICTION: Final = "R24"
@@ -78,11 +79,13 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The moment, with its zone, chance below a bound, and names nobody used before."""
+    """The moment with its zone, chance below a bound, new names, a clock nobody sets, whose turn it is."""
 
     now: Callable[[], datetime] = _utc_now
     below: Callable[[int], int] = secrets.randbelow
     fresh_name: Callable[[], str] = lambda: uuid4().hex
+    pace: Pace = REAL
+    limits: Limits | None = None
 
 
 class Others(NamedTuple):
@@ -92,8 +95,21 @@ class Others(NamedTuple):
     suwinet: SuwinetPort
 
 
+def limits_of(
+    config: Config, surroundings: Surroundings, stopped: Callable[[], bool] = lambda: False
+) -> Limits:
+    """Return who says when Suwinet may be asked; one for as long as the process lives."""
+    return Limits(
+        {SUWINET: config.rate},
+        config.waits,
+        surroundings.pace,
+        now=lambda: surroundings.now().timestamp(),
+        stopped=stopped,
+    )
+
+
 class _Pause:
-    """How long to leave somebody in peace who did not answer."""
+    """How long to leave somebody in peace who did not answer, by a clock that nobody sets."""
 
     def __init__(self) -> None:
         self._times = 0
@@ -132,24 +148,31 @@ class Service:
         self._rejected: Final = Rejected(config, journal, log, lambda: self._now_ms)
         self._inbox: Final = Inbox(config.inbox, self._rejected.kept, self._around.fresh_name)
         self._drafts: Final = Drafts(config.drafts, config.aside, self._rejected.erase)
-        self._limits: Final = Limits(config, others.exchange, Held(journal, self._drafts), log)
+        self._limits: Final = Restraints(config, others.exchange, Held(journal, self._drafts), log)
+        self._turns: Final = (self._around.limits or limits_of(config, self._around))[SUWINET]
         self._exchange_away: Final = _Pause()
         self._suwinet_away: Final = _Pause()
         # What one service told while another did not answer: not asked for twice because of that.
         self._told: Final[dict[tuple[int, str], Findings]] = {}
-        self._calls: Final[deque[int]] = deque()
 
     def work(self) -> None:
         """Do once what can be done now: what is to be erased or left alone, orders, questions, plans."""
         self._renew()
         self._rejected.tidy()
-        if self._limits.work(self._now_ms):
+        if self._limits.work(self._now_ms, self._steady_ms):
             self._told.clear()
         self._take_orders()
+        failed: OSError | None = None
         for pull in self._journal.due(self._now_ms):
-            if self._exchange_away.holds(self._now_ms):
-                return
-            self._go_on(pull)
+            if self._exchange_away.holds(self._steady_ms):
+                break
+            try:
+                self._go_on(pull)
+            except OSError as error:
+                # A file of this one; the others have their turn, and then the loop stands still a while.
+                failed = error
+        if failed is not None:
+            raise failed
 
     def _renew(self) -> None:
         """Go on with renewed certificates, of either line; with those in use where the new ones are none."""
@@ -163,6 +186,10 @@ class Service:
     @property
     def _now_ms(self) -> int:
         return int(self._around.now().timestamp() * 1_000)
+
+    @property
+    def _steady_ms(self) -> int:
+        return int(self._around.pace.steady() * 1_000)
 
     def _jitter(self) -> float:
         return self._around.below(_JITTER_STEPS) / _JITTER_STEPS
@@ -210,7 +237,7 @@ class Service:
         except Conflict:
             self._later(pull, "VERSION_CONFLICT")
         except NOT_NOW as error:
-            wait_ms = self._exchange_away.begin(self._now_ms, self._jitter())
+            wait_ms = self._exchange_away.begin(self._steady_ms, self._jitter())
             self._log.warning("exchange_not_now", error=type(error).__name__, wait_ms=wait_ms)
             self._later(pull, type(error).__name__)
         except ExchangeRefused as error:
@@ -251,7 +278,7 @@ class Service:
 
     def _ask(self, pull: Pull) -> None:
         # Before the gate: what cannot be asked now leaves no decision behind.
-        if self._suwinet_away.holds(self._now_ms) or self._calls_are_used_up():
+        if self._suwinet_away.holds(self._steady_ms) or not self._turns.soon:
             return
         order = pull.order
         permit = self._exchange.permit(order.bsn, order.purpose, order.necessity)
@@ -263,22 +290,20 @@ class Service:
         told = Told.of([self._told[pull.number, source.name] for source in sources])
         self._keep(pull, permit, told)
 
-    def _calls_are_used_up(self) -> bool:
-        while self._calls and self._calls[0] <= self._now_ms - MINUTE_MS:
-            self._calls.popleft()
-        return len(self._calls) >= self._config.calls_per_minute
-
     def _ask_one(self, pull: Pull, source: Source) -> bool:
         """Ask one service; False where it has to wait, which is noted."""
-        if self._calls_are_used_up():
+        try:
+            self._turns.turn()
+        except NotNow:
+            # Our own limit: no attempt of this order, which stays due.
             return False
-        now_ms = self._now_ms
-        self._calls.append(now_ms)
         period = pull.order.period if source is INCOME else None
         try:
             found = _found(source, self._suwinet.ask(source, pull.order.bsn, period))
         except SuwinetUnavailable as away:
-            wait_ms = self._suwinet_away.begin(now_ms, self._jitter())
+            if away.retry_after_s:
+                self._turns.hold(away.retry_after_s)
+            wait_ms = self._suwinet_away.begin(self._steady_ms, self._jitter())
             self._log.warning("suwinet_not_now", message_type=source.name, reason=away.why, wait_ms=wait_ms)
             self._later(pull, f"{source.name} {away.why}")
         except FaultAnswered as fault:

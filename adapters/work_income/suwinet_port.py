@@ -20,6 +20,7 @@ from uuid import uuid4
 from cryptography import x509
 
 from adapters.kit.bounded import BoundedConnection, CutOff, TooLong
+from adapters.kit.outward import retry_after_s
 from adapters.work_income.errors import AnswerRefused, ConfigInvalid, SuwinetUnavailable
 from adapters.work_income.soap import Addressing, compose, is_envelope, question, read_answer
 from adapters.work_income.wsse import Trusted, load_identity
@@ -158,7 +159,8 @@ class HttpsSuwinet:
             connection.request("POST", address.path, content, headers)
             response = connection.getresponse()
             if response.status not in _ANSWERED:
-                raise SuwinetUnavailable(f"status-{response.status}")
+                wait_s = retry_after_s(response.headers["Retry-After"] or "", response.headers["Date"] or "")
+                raise SuwinetUnavailable(f"status-{response.status}", wait_s)
             if response.headers.get_content_type() != "text/xml":
                 raise SuwinetUnavailable("no-soap")
             return response.status, connection.whole(response, MESSAGE_BYTES_MAX)

@@ -288,7 +288,7 @@ def test_what_asks_without_end_waits_and_everybody_else_goes_on(
 ) -> None:
     one, same = house.as_(RESIDENT), house.as_(RESIDENT)
     # A pace of its own, so that who comes after finds as many pages as ever.
-    monkeypatch.setattr(house.app, "_pace", turns.Pace(house.town.now))
+    monkeypatch.setattr(house.app, "_pace", turns.Pace(lambda: house.town.now().timestamp()))
     monkeypatch.setattr(turns, "PAGES_AT_ONCE_MAX", 3)
     monkeypatch.setattr(turns, "PAGES_A_SECOND", 0.0)
     assert [visitor.get("/mijn/5").status_code for visitor in (one, same, one, same)] == [200, 200, 200, 429]

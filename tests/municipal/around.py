@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from adapters.kit.rates import Pace
 from adapters.municipal.config import load_config
 from adapters.municipal.desk import Surroundings, open_journal
 from adapters.municipal.service import Service
@@ -43,6 +45,8 @@ RSIN = "111222333"
 HOOK = "a-word-of-this-test-alone"
 TYPE = "https://objecttypen.example/objecttypes/ondersteuningsplan"
 ME = "zaaksysteem-1"
+# A rate no test comes near.
+QUICK = {"calls_per_minute": 60_000, "calls_at_once": 1_000}
 WORDS = "Ik red het huishouden niet meer."
 
 
@@ -65,10 +69,17 @@ def settings(system: OpenZaak, target: str = "localhost:1", **changes: Any) -> d
             "client_id": CLIENT,
             "secret_file": "zgw-secret",
             "rsin": RSIN,
+            **QUICK,
         },
-        "objects": {"url": base + OBJECTS, "key_file": "objects-key", "objecttype": TYPE, "version": 1},
+        "objects": {
+            "url": base + OBJECTS,
+            "key_file": "objects-key",
+            "objecttype": TYPE,
+            "version": 1,
+            **QUICK,
+        },
         "documents": {"url": base + DOCUMENTEN, "informatieobjecttype": DOCUMENT, "author": "Gemeente"},
-        "brp": {"url": base + BRP, "key_file": "brp-key"},
+        "brp": {"url": base + BRP, "key_file": "brp-key", **QUICK},
         "webhook": {"auth_file": "hook-auth"},
         "zaaktype": {
             "identificatie": ZAAKTYPE,
@@ -107,12 +118,21 @@ class Clock:
 
     def __init__(self) -> None:
         self.ahead = timedelta()
+        self.set_ahead = 0.0
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.ahead
 
-    def pass_by(self, **time: float) -> None:
-        self.ahead += timedelta(**time)
+    def steady(self) -> float:
+        return time.monotonic() + self.ahead.total_seconds() - self.set_ahead
+
+    def set_ahead_by(self, **span: float) -> None:
+        """Set the clock of the day; no time passes by that."""
+        self.ahead += timedelta(**span)
+        self.set_ahead += timedelta(**span).total_seconds()
+
+    def pass_by(self, **span: float) -> None:
+        self.ahead += timedelta(**span)
 
 
 @dataclass
@@ -126,7 +146,7 @@ class Adapter:
 
     def __post_init__(self) -> None:
         self.journal = open_journal(self.config.journal)
-        surroundings = Surroundings(self.clock.now, lambda _: 0)
+        surroundings = Surroundings(self.clock.now, lambda _: 0, Pace(self.clock.steady))
         log = AdapterLog(self.lines, adapter="municipal")
         self.service = Service(self.config, self.exchange, self.journal, log, surroundings)
 

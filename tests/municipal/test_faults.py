@@ -9,7 +9,11 @@ import pytest
 
 from adapters.kit.journal import PARK_AFTER_MS
 from adapters.municipal.mapping import object_uuid
+from adapters.simulators.open_zaak.brp import BRP
+from adapters.simulators.open_zaak.catalogi import CATALOGI
 from adapters.simulators.open_zaak.faults import Fault, Kind
+from adapters.simulators.open_zaak.objects import OBJECTS
+from adapters.simulators.open_zaak.zaken import ROOT
 from tests.municipal.around import Adapter, Reported, plan_of
 from tests.server.test_support import Steps
 from tests.server.town import INVESTIGATE
@@ -134,17 +138,35 @@ def test_what_was_written_but_not_noted_is_not_written_again(
     assert_whole(town, zaak)
 
 
-@pytest.mark.parametrize("seconds", [10, 60, 300, 600])
-def test_an_outage_is_waited_out(seconds: int, exchange: Exchange, adapter: Adapter, town: Town) -> None:
-    town.system.faults.order(Fault(Kind.CUT, times=10**6))
+@pytest.mark.parametrize(
+    ("where", "seconds"),
+    [
+        *(("", seconds) for seconds in (10, 60, 300, 600)),
+        # Each by itself, while the others answer.
+        *((where, 600) for where in (ROOT, CATALOGI, BRP, OBJECTS)),
+    ],
+)
+def test_an_outage_is_waited_out_and_doubles_nothing(
+    where: str, seconds: int, exchange: Exchange, adapter: Adapter, town: Town
+) -> None:
+    town.system.faults.order(Fault(Kind.CUT, where, times=10**6))
     town.system.notificaties.delivery.lost = True
-    zaak = town.case(town.person(next(exchange.bsns)))
+    bsn = town.person(next(exchange.bsns))
+    zaak = town.case(bsn)
     go_on(adapter, seconds, 5)
-    assert zaak["kenmerken"] == []
+    # The objects are needed only once there is a plan.
+    assert bool(zaak["kenmerken"]) is (where == OBJECTS)
+    assert town.system.objects.objects.by_uuid == {}
     town.system.faults.clear()
     # The sweep finds what nobody told of, at the latest after the longest wait.
     go_on(adapter, 120)
-    assert plan_of(zaak)
+    story = Reported(exchange, bsn, plan_of(zaak))
+    told = story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=["reports.report_id"])
+    assert len(told.plan.reports) == 1
+    assert town.statuses(zaak) == ["Melding ontvangen"]
+    assert list(town.system.objects.objects.by_uuid) == [object_uuid(story.plan_id)]
+    linked = town.system.zaken.zaakobjecten.by_uuid.values()
+    assert [one["zaak"] for one in linked] == [zaak["url"]]
     assert adapter.parked() == []
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from adapters.kit.outward import OutwardError
-from adapters.municipal.case_system import read_case
+from adapters.municipal.case_shapes import read_case
 from adapters.municipal.errors import MunicipalAdapterError
 from adapters.municipal.mapping import plan_of, report_of, with_plan
 from adapters.municipal.persons import TYPE, read_authority, read_resident

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.kit.outward import Unexpected
-from adapters.municipal.case_system import read_case
+from adapters.municipal.case_shapes import read_case
 from adapters.municipal.errors import ForAPerson, NotificationRefused, PersonUnreadable
 from adapters.municipal.mapping import (
     LIFE_DOMAINS,

@@ -5,18 +5,21 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import sqlite3
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from adapters.municipal import running
+from adapters.kit.journal import Journal
+from adapters.municipal import running, webhook
 from adapters.municipal.case_system import CaseSystem
 from adapters.municipal.desk import open_journal
 from adapters.municipal.errors import NotificationRefused
-from adapters.municipal.webhook import BODY_BYTES_MAX, PATH, Listening, read_notification
+from adapters.municipal.links import SCHEMA
+from adapters.municipal.webhook import BODY_BYTES_MAX, PATH, RETRY_AFTER_S, Listening, read_notification
 from adapters.sdk.logs import AdapterLog
 from tests.municipal.around import HOOK, RSIN, configured, plan_of, writes
 
@@ -48,10 +51,21 @@ def until(done: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def post(url: str, body: bytes, auth: str) -> tuple[int, str | None, bytes]:
+    """Return status, Retry-After and what was said."""
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    line.request("POST", PATH, body, {"Authorization": auth, "Content-Type": "application/json"})
+    found = line.getresponse()
+    told = (found.status, found.getheader("Retry-After"), found.read())
+    line.close()
+    return told
+
+
 class Hook:
     """The webhook alone, and what it wrote down."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, opened: Callable[[Path], Journal] = open_journal) -> None:
         assert config.webhook is not None
         self.config, self.wake, self.lines = config, threading.Event(), io.StringIO()
         open_journal(config.journal).close()
@@ -62,16 +76,16 @@ class Hook:
             log=AdapterLog(self.lines),
             now_ms=lambda: 1,
             wake=self.wake,
+            opened=opened,
         )
         self.listening.start()
 
+    def answer(self, body: bytes) -> tuple[int, str | None, bytes]:
+        """Tell, and return status, Retry-After and what was said."""
+        return post(self.listening.url, body, HOOK)
+
     def tell(self, body: bytes, auth: str = HOOK) -> int:
-        port = int(self.listening.url.rpartition(":")[2].partition("/")[0])
-        line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        line.request("POST", PATH, body, {"Authorization": auth, "Content-Type": "application/json"})
-        status = line.getresponse().status
-        line.close()
-        return status
+        return post(self.listening.url, body, auth)[0]
 
     def message(self, **changes: Any) -> bytes:  # noqa: ANN401 -- any part of a message
         told = json.dumps(TOLD | changes).replace("PLACE", self.config.zgw.zaken)
@@ -139,6 +153,96 @@ def test_a_body_at_the_limit_is_read_and_one_beyond_is_not(hook: Hook) -> None:
     whole = hook.message()
     assert hook.tell(whole + b" " * (BODY_BYTES_MAX - len(whole))) == 204
     assert hook.tell(whole + b" " * (BODY_BYTES_MAX - len(whole) + 1)) == 413
+
+
+# --- what cannot be kept -----------------------------------------------------------------------------------
+
+
+class Failing(Journal):
+    """A journal whose next write fails: before it is there, or after."""
+
+    kept: ClassVar[bool] = False
+    faults: ClassVar[list[sqlite3.Error]] = []
+
+    def ask(self, kind: str, subject: str, now_ms: int, plan_id: str = "") -> None:
+        if self.faults and not self.kept:
+            raise self.faults.pop()
+        super().ask(kind, subject, now_ms, plan_id)
+        if self.faults:
+            raise self.faults.pop()
+
+
+@pytest.mark.parametrize("kept", [0, 1], ids=["failed and lost", "failed but kept"])
+@pytest.mark.parametrize(
+    "fault", [sqlite3.OperationalError("database or disk is full"), sqlite3.DatabaseError("?")]
+)
+def test_what_could_not_be_written_down_is_asked_for_again_and_is_one_thing_to_do(
+    fault: sqlite3.Error, kept: int, system: OpenZaak, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Failing, "kept", bool(kept))
+    monkeypatch.setattr(Failing, "faults", [fault])
+    hook = Hook(configured(tmp_path, system), lambda path: Failing(path, SCHEMA))
+    try:
+        status, wait, said = hook.answer(hook.message())
+        assert (status, wait, json.loads(said)["code"]) == (503, str(RETRY_AFTER_S), "not_kept")
+        assert not hook.wake.is_set()
+        assert hook.asked() == [f"{hook.config.zgw.zaken}/zaken/1"] * kept
+        assert '"event": "notification_not_kept"' in hook.lines.getvalue()
+        # Whoever told it comes again.
+        assert hook.tell(hook.message()) == 204
+        assert hook.asked() == [f"{hook.config.zgw.zaken}/zaken/1"]
+        assert hook.wake.is_set()
+    finally:
+        hook.listening.close()
+
+
+def test_a_journal_that_cannot_be_opened_takes_nothing_until_it_can(system: OpenZaak, tmp_path: Path) -> None:
+    faults: list[Exception] = [
+        OSError(28, "no room"),
+        sqlite3.OperationalError("unable to open database file"),
+    ]
+
+    def opened(path: Path) -> Journal:
+        if faults:
+            raise faults.pop()
+        return open_journal(path)
+
+    hook = Hook(configured(tmp_path, system), opened)
+    try:
+        assert [hook.tell(hook.message()) for _ in range(3)] == [503, 503, 204]
+        assert len(hook.asked()) == 1
+    finally:
+        hook.listening.close()
+
+
+def test_a_body_that_cannot_be_put_aside_is_not_refused_before_it_can(hook: Hook) -> None:
+    # A file stands where the folder should: nobody writes there, whoever asks.
+    hook.config.rejected.write_text("in the way")
+    status, wait, said = hook.answer(b"{")
+    assert (status, wait, json.loads(said)["code"]) == (503, str(RETRY_AFTER_S), "not_kept")
+    assert b"Traceback" not in said
+    assert '"event": "notification_not_kept"' in hook.lines.getvalue()
+    hook.config.rejected.unlink()
+    assert hook.tell(b"{") == 400
+    assert len(list(hook.config.rejected.iterdir())) == 2
+    # What could be written of it once is there once; the reason that fails leaves nothing half.
+    (reason,) = hook.config.rejected.glob("*.reason.txt")
+    reason.unlink()
+    reason.mkdir()
+    assert hook.tell(b"{") == 503
+    reason.rmdir()
+    assert hook.tell(b"{") == 400
+    assert sorted(one.suffix for one in hook.config.rejected.iterdir()) == [".json", ".txt"]
+
+
+def test_a_flood_of_bodies_is_refused_and_alarmed_and_the_oldest_stay(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "REJECTED_MAX", 2)
+    assert [hook.tell(body) for body in (b"{1", b"{2", b"{3")] == [400, 400, 400]
+    assert len(list(hook.config.rejected.iterdir())) == 4
+    assert hook.lines.getvalue().count('"event": "notification_rejected"') == 2
+    assert hook.lines.getvalue().count('"event": "notification_rejected_not_kept"') == 1
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from adapters.kit.rates import Pace
 from adapters.provider.config import Config, Side
 from adapters.provider.desk import Desk, Surroundings
 from adapters.provider.journal import Journal
@@ -33,6 +34,7 @@ from tests.provider.builders import (
 from tests.provider.world import MUNICIPALITY_OIN, PROVIDER_OIN, START, TODAY, Port, World, support
 
 if TYPE_CHECKING:
+    import threading
     from pathlib import Path
 
     from adapters.provider.records import Assignment
@@ -45,6 +47,7 @@ class Clock:
 
     def __init__(self, now: datetime = START) -> None:
         self.now = now
+        self.set_back = 0.0
         # Not the same from one process to the next, as real chance is not.
         self._drawn = int.from_bytes(os.urandom(4), "big")
 
@@ -52,7 +55,18 @@ class Clock:
         self.now += timedelta(**span)
 
     def surroundings(self) -> Surroundings:
-        return Surroundings(lambda: self.now, self._below)
+        return Surroundings(lambda: self.now, self._below, Pace(self.steady, self._pause))
+
+    def steady(self) -> float:
+        return (self.now - START).total_seconds() + self.set_back
+
+    def set_to(self, now: datetime) -> None:
+        """Set the clock of the day; no time passes by that."""
+        self.set_back += (self.now - now).total_seconds()
+        self.now = now
+
+    def _pause(self, _event: threading.Event, seconds: float) -> None:
+        self.pass_by(seconds=seconds)
 
     def _below(self, bound: int) -> int:
         self._drawn += 7_919

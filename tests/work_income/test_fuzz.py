@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 from lxml import etree
 
+from adapters.kit.rates import Rate
 from adapters.simulators.suwinet import people
 from adapters.simulators.suwinet.messages import Reply, written
 from adapters.work_income.binding import judge, schema_of
@@ -135,7 +136,7 @@ def test_a_plan_is_filled_in_with_whole_answers_or_not_at_all(
 ) -> None:
     world = World(tmp_path / "world")
     suwinet = Spoiling(random.Random(seed), authority, source)  # noqa: S311 -- the same answers at each run
-    adapter = Adapter(tmp_path, world, Clock(), suwinet, calls_per_minute=6_000)
+    adapter = Adapter(tmp_path, world, Clock(), suwinet, rate=Rate(6_000, 100))
     wrote = 0
     for _ in range(rounds):
         world.save(Held(plan_of={BSN: PLAN}))

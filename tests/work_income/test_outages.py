@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.kit.rates import Rate
 from adapters.simulators.suwinet.server import Fault, Simulator
 from adapters.work_income.services import ASSISTANCE, INCOME, SERVICES
 from adapters.work_income.suwinet_port import HttpsSuwinet, load_line
@@ -59,7 +60,7 @@ def test_an_outage_of_suwinet_loses_and_doubles_nothing(
         endpoints = {name: simulator.endpoint(name) for name in SERVICES}
         world = World(tmp_path / "world")
         suwinet = HttpsSuwinet(load_line(folder, endpoints, SUWI_OIN, 20.0))
-        adapter = Adapter(tmp_path, world, Clock(), suwinet, calls_per_minute=6_000)
+        adapter = Adapter(tmp_path, world, Clock(), suwinet, rate=Rate(6_000, 100))
         port, looks = port_of(simulator), seconds // LOOKS_S
         if how == "nobody listens":
             simulator.close()

@@ -278,20 +278,6 @@ def test_one_service_that_fails_is_not_asked_of_the_other_again(adapter: Adapter
     assert world.held().commands == 1
 
 
-def test_no_more_is_asked_in_a_minute_than_the_settings_say(tmp_path: Path, world: World) -> None:
-    adapter = Adapter(tmp_path, world, Clock(), calls_per_minute=3)
-    adapter.order(FOR_RIGHT, "a.json")
-    adapter.order(FOR_WORK, "b.json")
-    adapter.work(seconds=30)
-    assert (len(world.held().asked), len(world.held().permits)) == (3, 2)
-    adapter.work(seconds=29)
-    # What cannot be asked leaves no decision behind.
-    assert (len(world.held().asked), len(world.held().permits)) == (3, 2)
-    adapter.work(2, seconds=30)
-    assert (len(world.held().asked), world.held().commands) == (4, 2)
-    adapter.close()
-
-
 def test_a_file_that_is_no_order_is_kept_with_its_reason_and_the_rest_goes_on(
     adapter: Adapter, world: World
 ) -> None:

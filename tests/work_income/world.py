@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from adapters.kit.rates import Pace, Rate
 from adapters.kit.rectifications import RectificationPort, RectifiedTold
 from adapters.kit.restrictions import RestrictionPort, RestrictionTold
 from adapters.sdk.errors import Conflict, Denied, Refusal, RequestIdReused, Unreachable
@@ -34,6 +35,7 @@ from exchange.v1.plan_service_pb2 import Seen
 from tests.work_income.papers import BSN, SUWI_OIN
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
     from pathlib import Path
 
@@ -272,12 +274,26 @@ class Clock:
     def __init__(self, now: datetime = START) -> None:
         self.now = now
         self._named = 0
+        self.set_back = 0.0
 
     def pass_by(self, **span: float) -> None:
         self.now += timedelta(**span)
 
     def surroundings(self) -> Surroundings:
-        return Surroundings(lambda: self.now, lambda bound: bound // 2, self._fresh)
+        return Surroundings(
+            lambda: self.now, lambda bound: bound // 2, self._fresh, Pace(self.steady, self._pause)
+        )
+
+    def steady(self) -> float:
+        return (self.now - START).total_seconds() + self.set_back
+
+    def set_to(self, now: datetime) -> None:
+        """Set the clock of the day; no time passes by that."""
+        self.set_back += (self.now - now).total_seconds()
+        self.now = now
+
+    def _pause(self, _event: threading.Event, seconds: float) -> None:
+        self.pass_by(seconds=seconds)
 
     def _fresh(self) -> str:
         self._named += 1
@@ -297,7 +313,7 @@ def config(root: Path, **changes: Any) -> Config:  # noqa: ANN401 -- the fields 
         draft_days=30,
         rejected_days=30,
         answers="adapter",
-        calls_per_minute=60,
+        rate=Rate(6_000, 100),
         person=Person("suwinet", "college:PW", "adapter"),
         suwinet_credentials=root / "suwinet",
         suwinet_oin=SUWI_OIN,

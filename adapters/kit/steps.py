@@ -1,0 +1,35 @@
+"""One step of a journal: all of it, or after an error, a full disk or a crash nothing of it.
+
+Promises: steps nest; the outermost one is written, and one that fails within it leaves nothing behind.
+Whatever fails, the end of a step included, no step stays open behind it: what is written later would never be
+kept.
+Source: SQLite (SAVEPOINT; after SQLITE_FULL, SQLITE_IOERR and the like a transaction may be over by itself).
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+
+@contextmanager
+def step(connection: sqlite3.Connection) -> Iterator[None]:
+    """Make what happens inside one step. The connection commits by itself otherwise."""
+    inner = connection.in_transaction
+    connection.execute("SAVEPOINT inner" if inner else "BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("RELEASE inner" if inner else "COMMIT")
+    except BaseException:
+        # What SQLite took back by itself is gone already.
+        if connection.in_transaction:
+            if inner:
+                connection.execute("ROLLBACK TO inner")
+                connection.execute("RELEASE inner")
+            else:
+                connection.execute("ROLLBACK")
+        raise
