@@ -76,7 +76,7 @@ def one_by_one(collection: str, *elements: dict[str, Any]) -> list[Any]:
 
 
 def forms(one: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return an element whole, without each leaf, with more than is known, and with moments of other forms."""
+    """Return an element whole, without each leaf, with more than is known, and with other moments."""
     values = one["values"]
     return [
         one,
