@@ -93,7 +93,8 @@ class Pipeline:
         self._inside += 1
         self._idle.clear()
         try:
-            self.counts["loaded"] += await self._bringing.bring(walk)
+            if self._bringing.missing(walk):
+                self.counts["loaded"] += await self._bringing.bring(walk)
         except BaseException:
             self._leave()
             raise
@@ -187,17 +188,16 @@ class Pipeline:
         if not self._pumping and self._may_walk():
             self._pumping = True
             loop = asyncio.get_running_loop()
-            loop.call_soon(self._pump, len(self._waiting), 0, loop.time() + LINGER_MAX_S)
+            loop.call_soon(self._pump, loop, len(self._waiting), 0, loop.time() + LINGER_MAX_S)
 
     def _may_walk(self) -> bool:
         return not (self._walking or self._walked is not None or self._barrier or self._failed)
 
-    def _pump(self, seen: int, quiet: int, until: float) -> None:
-        loop = asyncio.get_running_loop()
+    def _pump(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int, until: float) -> None:
         waiting = len(self._waiting)
         quiet = quiet + 1 if waiting == seen else 0
         if waiting < GROUP_WALKS_MAX and quiet < QUIET_TURNS and loop.time() < until:
-            loop.call_soon(self._pump, waiting, quiet, until)
+            loop.call_soon(self._pump, loop, waiting, quiet, until)
             return
         self._pumping = False
         # A commit may have failed since this began: who recovers it wakes whoever waits here.
