@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, NamedTuple, get_args, get_origin, get_t
 
 import msgspec
 
-from exchange.domain.kernel import gathered, with_changes
+from exchange.domain.kernel import gathered, quickly_made, with_changes
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.state import PlanState
@@ -52,6 +52,7 @@ _MADE_OF: Final[Mapping[Any, tuple[type, Callable[[Any], object] | None]]] = Map
 )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElementsReceived(PlanEvent):
     """Elements of one collection and category came from another municipality; who recorded each is in it."""
@@ -174,13 +175,16 @@ def _reading_of(collection: str) -> Callable[[str], list[Any]]:
     moments = [one.name for one in leaves if one.make is _moment]
     kept = {one.name: one.nothing for one in leaves if one.read_as is None}
     unsaid: Any = SimpleNamespace(**kept, written=0, rewritten=())
+    fromisoformat = datetime.fromisoformat
     made = gathered(kind, HEAD, [name for name, *_ in said], vars(unsaid))
 
     def read(content: str) -> list[Any]:
         elements = []
         for one in decode(content):
-            one.recorded = _moment(one.recorded)
-            values = one.values
+            recorded, values = fromisoformat(one.recorded), one.values
+            if recorded.tzinfo is None:
+                raise ValueError("a moment has no offset")
+            one.recorded = recorded
             for name in moments:
                 value = getattr(values, name)
                 if value.__class__ is str:
