@@ -126,10 +126,11 @@ def quickly_made(kind: type[_Record]) -> type[_Record]:
     lines = (
         f"def __init__(self, *, {', '.join(f'{field.name}{_default(field)}' for field in told)}):",
         " _put(self, '__class__', _twin)",
-        *(f" self.{field.name} = {field.name}" for field in told),
+        *(f" self.{field.name} = {_given(field)}" for field in told),
         " self.__class__ = _kind",
     )
     defaults = {f"_default_{field.name}": field.default for field in told}
+    defaults |= {f"_make_{field.name}": field.default_factory for field in told}
     made = _written(lines, "__init__", **defaults, _put=object.__setattr__, _twin=_twin(slotted), _kind=kind)
     kind.__init__ = made  # type: ignore[method-assign] # of the same parameters
     return kind
@@ -179,7 +180,15 @@ def maker(kind: Any, *names: str) -> Callable[..., Any]:  # noqa: ANN401 -- any 
 
 
 def _default(field: Field[Any]) -> str:
-    return "" if field.default is MISSING else f"=_default_{field.name}"
+    # Of one that is made anew each time the default says that nothing was given.
+    needed = field.default is MISSING and field.default_factory is MISSING
+    return "" if needed else f"=_default_{field.name}"
+
+
+def _given(field: Field[Any]) -> str:
+    if field.default_factory is MISSING:
+        return field.name
+    return f"_make_{field.name}() if {field.name} is _default_{field.name} else {field.name}"
 
 
 @cache

@@ -17,7 +17,7 @@ from exchange.pipeline.hot import DISCLOSURE_PREFIX, SCOPE_PREFIX
 from exchange.pipeline.telling import UNKNOWN_RESIDENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.walk import Walk
@@ -39,12 +39,31 @@ class Bringing:
         loop = asyncio.get_running_loop()
         loaded = 0
         for _ in range(LOAD_ROUNDS_MAX):
-            missing = list(self._missing(walk))
+            missing = self.missing(walk)
             if not missing:
                 break
             loaded += await loop.run_in_executor(self._loaders, self._load, missing)
         # Or still not there: the cache is smaller than the walk. The writer loads what it misses itself.
         return loaded
+
+    def missing(self, walk: Walk) -> list[str]:
+        """Return what has to be loaded first, nothing where all is there; what is loaded may name more."""
+        peek = self._hot.peek
+        named = (stream_of("organisation", walk.caller.organisation), *walk.streams)
+        absent = [stream for stream in named if peek(stream) is None]
+        if walk.anchor and peek(walk.anchor) is None:
+            absent.append(walk.anchor)
+        if absent:
+            return absent
+        resident = self.resident_of(walk) or UNKNOWN_RESIDENT
+        linked: Sequence[str] = (DISCLOSURE_PREFIX + resident,)
+        if resident != UNKNOWN_RESIDENT:
+            scope = peek(SCOPE_PREFIX + resident)
+            if scope is None:
+                return [SCOPE_PREFIX + resident]
+            others = (one for one in scope.state if not one.startswith(DISCLOSURE_PREFIX))
+            linked = (RESIDENT_PREFIX + resident, *linked, *others)
+        return [stream for stream in linked if peek(stream) is None]
 
     def resident_of(self, walk: Walk) -> str:
         """Return whom a walk is about, as far as memory tells; empty where it is about nobody."""
@@ -64,25 +83,3 @@ class Bringing:
         for stream in streams:
             self._hot.put(stream, self._loader.load(stream))
         return len(streams)
-
-    def _missing(self, walk: Walk) -> Iterator[str]:
-        first = [stream_of("organisation", walk.caller.organisation), *walk.streams]
-        if walk.anchor:
-            first.append(walk.anchor)
-        absent = [stream for stream in first if self._hot.peek(stream) is None]
-        if absent:
-            yield from absent
-            return
-        resident = self.resident_of(walk)
-        if not resident:
-            yield from self._absent((DISCLOSURE_PREFIX + UNKNOWN_RESIDENT,))
-            return
-        scope = self._hot.peek(SCOPE_PREFIX + resident)
-        if scope is None:
-            yield SCOPE_PREFIX + resident
-            return
-        linked = [one for one in scope.state if not one.startswith(DISCLOSURE_PREFIX)]
-        yield from self._absent((RESIDENT_PREFIX + resident, DISCLOSURE_PREFIX + resident, *linked))
-
-    def _absent(self, streams: Sequence[str]) -> Iterator[str]:
-        return (stream for stream in streams if self._hot.peek(stream) is None)

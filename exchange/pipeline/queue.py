@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from exchange.domain.disclosure import AbortReason
 from exchange.errors import Draining, ExchangeError, Overloaded
+from exchange.pipeline.aside import Aside
 from exchange.pipeline.bringing import Bringing
 from exchange.pipeline.leaving import Leaving
 from exchange.pipeline.lost import lost_answer
@@ -26,11 +26,11 @@ from exchange.pipeline.walk import (
     CommandWalk,
     EvaluationOutcome,
     LookWalk,
+    LostAnswer,
     ReadOutcome,
     ReadWalk,
     Recorded,
 )
-from exchange.pipeline.walked import error_of
 from exchange.store.errors import HeadMoved
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class Pipeline:
         self._now = now
         self._writer = writer
         self._bringing = Bringing(hot, loader)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
-        self._committer = ThreadPoolExecutor(1, thread_name_prefix="committer")
+        self._thread = Aside("writer")
+        self._committer = Aside("committer")
         self._waiting: deque[Waiting] = deque()
         self._inside = 0  # walks accepted that have not ended, whether their callers still wait or not
         self._idle = asyncio.Event()  # set while _inside is 0
@@ -93,16 +93,19 @@ class Pipeline:
         self._inside += 1
         self._idle.clear()
         try:
-            self.counts["loaded"] += await self._bringing.bring(walk)
+            if self._bringing.missing(walk):
+                self.counts["loaded"] += await self._bringing.bring(walk)
         except BaseException:
             self._leave()
             raise
         future = self._take_in(walk)
         try:
-            # Shielded: a caller who hangs up must not leave a half-answered group.
-            outcome = await asyncio.shield(future)
+            # A caller who hangs up cancels his own wait: his walk goes on and ends with its group.
+            outcome = await future
         except asyncio.CancelledError:
-            future.add_done_callback(partial(self._abandoned, walk))
+            if not future.cancelled() and future.exception() is None:
+                # He was answered, and gone before he heard.
+                self._abandoned(walk, future.result())
             raise
         if isinstance(walk, CommandWalk) and walk.fence:
             await self._fence(walk)
@@ -117,18 +120,15 @@ class Pipeline:
             raise Draining("the service is stopping")
         self._inside += 1
         self._idle.clear()
-        outcome = await asyncio.shield(self._take_in(LookWalk(now=now)))
-        return outcome.position
+        return (await self._take_in(LookWalk(now=now))).position
 
     def _take_in(self, walk: AnyWalk) -> asyncio.Future[WalkOutcome]:
         future: asyncio.Future[WalkOutcome] = asyncio.get_running_loop().create_future()
-        # Counted until it ended: callers who hang up must not make room for more.
-        future.add_done_callback(self._leave)
         self._waiting.append((walk, future))
         self._wake()
         return future
 
-    def _leave(self, _: object = None) -> None:
+    def _leave(self) -> None:
         self._inside -= 1
         if not self._inside:
             self._idle.set()
@@ -150,11 +150,9 @@ class Pipeline:
 
     # --- what did not arrive ------------------------------------------------------------------------
 
-    def _abandoned(self, walk: Walk, ended: asyncio.Future[WalkOutcome]) -> None:
+    def _abandoned(self, walk: AnyWalk, outcome: object) -> None:
         """Record the answer that came when its caller was gone."""
-        if isinstance(walk, ReadWalk) and not ended.cancelled() and ended.exception() is None:
-            outcome = ended.result()
-            assert isinstance(outcome, ReadOutcome)
+        if isinstance(walk, ReadWalk) and isinstance(outcome, ReadOutcome):
             self._lose(walk, outcome, AbortReason.CALLER_GONE)
 
     def _lose(self, walk: ReadWalk, outcome: ReadOutcome, reason: str) -> None:
@@ -167,11 +165,7 @@ class Pipeline:
             return
         self._inside += 1
         self._idle.clear()
-        self._take_in(lost).add_done_callback(self._note_lost)
-
-    def _note_lost(self, ended: asyncio.Future[WalkOutcome]) -> None:
-        if ended.cancelled() or ended.exception() is not None:
-            self.counts["losses_unrecorded"] += 1
+        self._take_in(lost)
 
     async def drain(self) -> None:
         """Refuse new walks, finish those accepted, stop the threads."""
@@ -179,8 +173,8 @@ class Pipeline:
         while self._inside:
             await self._idle.wait()
         self._closed = True
-        self._thread.shutdown(wait=True)
-        self._committer.shutdown(wait=True)
+        self._thread.close()
+        self._committer.close()
         self._bringing.close()
 
     @property
@@ -194,17 +188,16 @@ class Pipeline:
         if not self._pumping and self._may_walk():
             self._pumping = True
             loop = asyncio.get_running_loop()
-            loop.call_soon(self._pump, len(self._waiting), 0, loop.time() + LINGER_MAX_S)
+            loop.call_soon(self._pump, loop, len(self._waiting), 0, loop.time() + LINGER_MAX_S)
 
     def _may_walk(self) -> bool:
         return not (self._walking or self._walked is not None or self._barrier or self._failed)
 
-    def _pump(self, seen: int, quiet: int, until: float) -> None:
-        loop = asyncio.get_running_loop()
+    def _pump(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int, until: float) -> None:
         waiting = len(self._waiting)
         quiet = quiet + 1 if waiting == seen else 0
         if waiting < GROUP_WALKS_MAX and quiet < QUIET_TURNS and loop.time() < until:
-            loop.call_soon(self._pump, waiting, quiet, until)
+            loop.call_soon(self._pump, loop, waiting, quiet, until)
             return
         self._pumping = False
         # A commit may have failed since this began: who recovers it wakes whoever waits here.
@@ -216,13 +209,11 @@ class Pipeline:
         self._walking = True
         self.counts["groups"] += 1
         self.counts["walks"] += len(group)
-        self._in_thread(self._thread, self._take_walked, group, self._writer.walk, _walks(group))
+        self._thread.give(partial(self._take_walked, group), self._writer.walk, _walks(group))
 
-    def _take_walked(self, group: Group, done: asyncio.Future[Walked]) -> None:
+    def _take_walked(self, group: Group, walked: Walked | None, error: BaseException | None) -> None:
         self._walking = False
-        error = error_of(done)
-        if error is None and not self._failed:
-            walked = done.result()
+        if walked is not None and error is None and not self._failed:
             self._put_back(group[len(walked.outcomes) :])
             self._walked = group[: len(walked.outcomes)], walked
         else:
@@ -235,9 +226,8 @@ class Pipeline:
         self._waiting.extendleft(reversed(rest))
         self.counts["walks"] -= len(rest)
 
-    def _take_committed(self, group: Group, done: asyncio.Future[None], walked: Walked) -> None:
+    def _take_committed(self, group: Group, walked: Walked, _done: None, error: BaseException | None) -> None:
         self._committing = self._barrier = False
-        error = error_of(done)
         if error is None:
             self._answer_all(group, walked.outcomes)
         else:
@@ -252,31 +242,30 @@ class Pipeline:
             if not self._walking and not self._committing:
                 group, error = self._failed[0]
                 self._walking = True
-                self._in_thread(
-                    self._thread, self._take_recovered, group, self._writer.recover, _walks(group), error
-                )
+                take = partial(self._take_recovered, group)
+                self._thread.give(take, self._writer.recover, _walks(group), error)
             return
         if self._walked is not None and not self._committing:
             (group, walked), self._walked = self._walked, None
             self._committing = True
             self._barrier = walked.barrier
-            take = partial(self._take_committed, walked=walked)
-            self._in_thread(self._committer, take, group, self._writer.commit, walked)
+            self._committer.give(partial(self._take_committed, group, walked), self._writer.commit, walked)
         if self._waiting:
             self._wake()
 
-    def _take_recovered(self, group: Group, done: asyncio.Future[list[Outcome]]) -> None:
-        error = error_of(done)
+    def _take_recovered(
+        self, group: Group, outcomes: list[Outcome] | None, error: BaseException | None
+    ) -> None:
         if error is not None and len(group) > 1 and not isinstance(error, ExchangeError):
             # A defect in one walk must not fail its neighbours: run them one by one.
             self._one_by_one(group)
             return
-        if error is None:
-            self._answer_all(group, done.result())
+        if outcomes is not None:
+            self._answer_all(group, outcomes)
         else:
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(error)
+            assert error is not None
+            for waiting in group:
+                self._end(*waiting, error)
         self._recovered()
 
     def _recovered(self) -> None:
@@ -292,53 +281,39 @@ class Pipeline:
             if not left:
                 self._recovered()
                 return
-            one = [left.popleft()]
-            self._in_thread(self._thread, take_back, one, self._writer.run, _walks(one))
+            one = left.popleft()
+            self._thread.give(partial(take_back, one), self._writer.run, _walks([one]))
 
-        def take_back(one: Group, done: asyncio.Future[list[Outcome]]) -> None:
-            ((walk, future),) = one
-            self._settle(walk, future, done)
+        def take_back(one: Waiting, outcomes: list[Outcome] | None, error: BaseException | None) -> None:
+            if outcomes is not None:
+                self._answer_all([one], outcomes)
+            else:
+                assert error is not None
+                self._end(*one, error)
             next_one()
 
         next_one()
 
-    def _in_thread(
-        self,
-        thread: ThreadPoolExecutor,
-        take: Callable[[Group, asyncio.Future[Any]], None],
-        group: Group,
-        work: Callable[..., Any],
-        *arguments: object,
-    ) -> None:
-        job = asyncio.get_running_loop().run_in_executor(thread, work, *arguments)
-        job.add_done_callback(lambda done: take(group, done))
-
-    def _settle(
-        self,
-        walk: AnyWalk,
-        future: asyncio.Future[WalkOutcome],
-        done: asyncio.Future[list[Outcome]],
-    ) -> None:
-        error = error_of(done)
-        if error is None:
-            self._answer(walk, future, done.result()[0])
-            self._tell_committed()
-        elif not future.done():
-            future.set_exception(error)
-
     def _answer_all(self, group: Group, outcomes: Sequence[Outcome]) -> None:
         for (walk, future), outcome in zip(group, outcomes, strict=True):
-            self._answer(walk, future, outcome)
+            self.counts["refused" if isinstance(outcome, ExchangeError) else walk.rpc] += 1
+            self._end(walk, future, outcome)
         self._tell_committed()
 
-    def _answer(self, walk: AnyWalk, future: asyncio.Future[WalkOutcome], outcome: Outcome) -> None:
-        self.counts["refused" if isinstance(outcome, ExchangeError) else walk.rpc] += 1
-        if future.done():
-            return
-        if isinstance(outcome, ExchangeError):
+    def _end(
+        self, walk: AnyWalk, future: asyncio.Future[WalkOutcome], outcome: Outcome | BaseException
+    ) -> None:
+        """Tell who waits, and count the walk no more; where he hung up not before it ended either."""
+        if isinstance(walk, LostAnswer):
+            # Nobody waits for it.
+            self.counts["losses_unrecorded"] += isinstance(outcome, BaseException)
+        elif future.done():
+            self._abandoned(walk, outcome)
+        elif isinstance(outcome, BaseException):
             future.set_exception(outcome)
         else:
             future.set_result(outcome)
+        self._leave()
 
     def _tell_committed(self) -> None:
         committed, self.committed = self.committed, asyncio.Event()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import msgspec
 
 from exchange.domain import stream_of
+from exchange.domain.kernel import quickly_made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -90,6 +91,7 @@ class Steps:
     unseen: Sequence[tuple[str, Sequence[Event]]] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandWalk:
     """A command.
@@ -150,6 +152,7 @@ class Group:
     apart: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadWalk:
     """A question. `groups` finds what the asked paths hold in the folded state; it never filters by right."""

@@ -8,14 +8,13 @@ Source: the design's walk; GDPR 17.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from exchange.errors import Draining, ExchangeError, KeyDestroyed, OutcomeOpen, StoreUnavailable, Unavailable
+from exchange.errors import ExchangeError, KeyDestroyed, OutcomeOpen, StoreUnavailable, Unavailable
 from exchange.pipeline.walk import CommandOutcome, EvaluationOutcome, LookWalk, ReadOutcome, Recorded
 from exchange.store.errors import HeadMoved
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
 
     from exchange.domain.erasure.decision import KeysDestroyed
@@ -86,11 +85,6 @@ def told_of(error: ExchangeError) -> ExchangeError:
     if isinstance(error, KeyDestroyed):
         return Unavailable("what this is about changed at the same moment; nothing was recorded")
     return error
-
-
-def error_of(done: asyncio.Future[Any]) -> BaseException | None:
-    """Return why a job on a group failed, None where it did not."""
-    return Draining("the service stopped before the walk ended") if done.cancelled() else done.exception()
 
 
 def was_kept(batch: Batch, reader: EventReader, recorder: EventRecorder) -> bool:

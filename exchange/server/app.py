@@ -230,8 +230,11 @@ class ExchangeServer:
         # One watcher for all streams; each of those it wakes judges for itself.
         while True:
             committed = self._parts.pipeline.committed
-            with suppress(StoreUnavailable):
-                await house.hub.tail()
+            if house.streams.count:
+                with suppress(StoreUnavailable):
+                    await house.hub.tail()
+            else:
+                house.hub.pass_over()
             # Also without a ring: what could not be read, or was committed elsewhere, is looked for again.
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN_S):

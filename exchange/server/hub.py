@@ -1,9 +1,10 @@
 """The hub: one look into the store for all open streams, and a window of the newest events in memory.
 
-Promises: after a commit the store is asked once, however many streams are open; a stream that is up to date
-is served from memory, one that is behind from the store, in the same order; who waits is woken by what his
-stream is about and by nothing else, so an idle stream costs a wait. What is kept is as it is stored, sealed,
-and bounded in events and bytes. Nothing is decided here: each stream judges what it is given.
+Promises: after a commit the store is asked once, however many streams are open, and not at all where none is;
+a stream that is up to date is served from memory, one that is behind from the store, in the same order; who
+waits is woken by what his stream is about and by nothing else, so an idle stream costs a wait. What is kept
+is as it is stored, sealed, and bounded in events and bytes. Nothing is decided here: each stream judges what
+it is given.
 Source: ARCHITECTURE, section 1 (one tailer for each process); PERFORMANCE, section 2.
 """
 
@@ -92,6 +93,15 @@ class Hub:
             finally:
                 if found:
                     self._ring()
+
+    def pass_over(self) -> None:
+        """Take in nothing of what was committed up to where the states are: no stream is open to be told.
+
+        Whoever opens one that is behind looks for itself.
+        """
+        if not self._tailing.locked():
+            self._rows, self._positions, self._bytes = [], [], 0
+            self._start = self._end = max(self._end, self._hot.as_of)
 
     async def after(self, place: int, topics: Collection[str], most: int = ROWS_PER_LOOK) -> Found:
         """Return at most so many events of these topics after a place. Raises StoreUnavailable."""

@@ -34,6 +34,7 @@ from exchange.logs import name_of_request
 from exchange.server.contract.commands import command_path
 from exchange.server.contract.twice import refuse_twice
 from exchange.server.contract.validation import Validator
+from exchange.server.deadline import Deadline
 from exchange.server.house import Call
 from exchange.server.limits import StreamNotRead
 from exchange.server.parts import ANSWER_BYTES_MAX, MESSAGE_BYTES_MAX
@@ -86,20 +87,25 @@ class Guard:
 
         async def serve(raw: bytes, context: Context) -> bytes:
             record = _Record(rpc, perf_counter())
+            deadline = Deadline(self._limit_s(context))
             try:
-                async with asyncio.timeout(self._limit_s(context)):
-                    call, request = await self._enter(
-                        record, context, raw, kind.request, person=kind.person, signed=path
-                    )
-                    if kind.once:
-                        refuse_twice(raw, request.DESCRIPTOR)  # type: ignore[arg-type] # the stub names two of one kind
-                    answer = await kind.handle(call, request)
+                call, request = await self._enter(
+                    record, context, raw, kind.request, person=kind.person, signed=path
+                )
+                if kind.once:
+                    refuse_twice(raw, request.DESCRIPTOR)  # type: ignore[arg-type] # the stub names two of one kind
+                answer = await kind.handle(call, request)
+                deadline.close()
                 reply = _serialised(answer)
                 record.lost = ""
             except asyncio.CancelledError:
+                deadline.close()
+                if deadline.ended_it():
+                    return await self._refuse(record, context, TimeoutError())
                 self._note(record, grpc.StatusCode.CANCELLED)
                 raise
             except Exception as error:  # noqa: BLE001 -- the one place where everything is turned into a status
+                deadline.close()
                 return await self._refuse(record, context, error)
             self._note(record, grpc.StatusCode.OK)
             return reply
@@ -241,17 +247,16 @@ class Guard:
     def _note(self, record: _Record, code: grpc.StatusCode, reason: str = "") -> None:
         took = perf_counter() - record.started
         self._metrics.count(record.rpc, code.name, took, reason, record.trace)
-        line = {
-            "rpc": record.rpc,
-            "code": code.name,
-            "reason": reason,
-            "caller": record.caller,
-            "task": record.task,
-            "request": record.request,
-        }
-        self._log.info(
-            EVENT, took_ms=round(took * 1_000, 2), **{name: value for name, value in line.items() if value}
-        )
+        line: dict[str, Any] = {"rpc": record.rpc, "code": code.name}
+        if reason:
+            line["reason"] = reason
+        if record.caller:
+            line["caller"] = record.caller
+            if record.task:
+                line["task"] = record.task
+            if record.request:
+                line["request"] = record.request
+        self._log.info(EVENT, took_ms=round(took * 1_000, 2), **line)
 
 
 @dataclass(slots=True)

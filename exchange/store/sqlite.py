@@ -21,7 +21,7 @@ from eventsourcing.sqlite import (
 
 from exchange.errors import StoreFull, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
-from exchange.store.one_statement import ROWS_MAX, VIEW, head_of, rows_of, statement_of
+from exchange.store.one_statement import INSERT, VIEW, fits, row_of, rows_of
 from exchange.store.version import outdated, unreadable
 
 if TYPE_CHECKING:
@@ -174,16 +174,15 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
 
     def _commit_at_once(self, batch: Batch) -> bool:
         """Commit a group whose streams are all numbered in one statement, a transaction of its own."""
-        if batch.links or batch.opens is not None or max(len(batch.events), len(batch.requests)) >= ROWS_MAX:
+        if batch.links or batch.opens is not None or not fits(batch):
             return False
         try:
-            rows = [head_of(batch), *rows_of(batch, self._numbers.__getitem__)]
+            row = row_of(batch, self._numbers.__getitem__)
         except KeyError:
             return False
-        statement, values = statement_of(rows)
         with self.datastore.get_connection(commit=True) as connection:
             try:
-                connection.cursor().execute(statement, values)
+                connection.cursor().execute(INSERT, row)
             except sqlite3.IntegrityError as error:
                 if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
                     raise _head_moved(batch) from error
@@ -201,9 +200,8 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
         )
         if c.sqlite_cursor.rowcount != 1:
             raise _head_moved(batch)
-        rows = rows_of(batch, lambda stream: self._number_of(c, stream))
-        for start in range(0, len(rows), ROWS_MAX):
-            c.execute(*statement_of(rows[start : start + ROWS_MAX]))
+        for row in rows_of(batch, lambda stream: self._number_of(c, stream)):
+            c.execute(INSERT, row)
         for link in batch.links:
             c.execute(_LINK, link)
         if batch.opens is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass, replace
+from dataclasses import FrozenInstanceError, dataclass, field, fields, is_dataclass, replace
 from importlib import import_module
 from inspect import signature
 from typing import Any
@@ -106,6 +106,24 @@ def test_what_is_made_quickly_is_what_the_dataclass_makes() -> None:
         assert replace(quick, name=9) == with_changes(quick, name=9)
         with pytest.raises(FrozenInstanceError):
             quick.kind = "written to"  # type: ignore[misc] # it is frozen
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """Its default is made anew each time."""
+
+    name: int = 7
+    days: dict[str, int] = field(default_factory=dict)
+
+
+def test_what_is_made_anew_by_default_is_made_for_each_and_only_where_it_was_not_given() -> None:
+    one, other = Filling(), Filling(name=8)
+    assert (one.days, other.days) == ({}, {})
+    assert one.days is not other.days
+    days = {"monday": 1}
+    assert Filling(days=days).days is days
+    assert replace(Filling(days=days), name=9).days is days
 
 
 def test_it_takes_what_the_dataclass_takes_and_nothing_else() -> None:

@@ -44,6 +44,7 @@ CATCHES_ALL = {
     ),
     "exchange/server/authzen/app.py": (1, "the administration door answers every failure with JSON"),
     "exchange/console/app.py": (1, "the console answers every failure with a page"),
+    "exchange/pipeline/aside.py": (1, "a thread hands every failure to whoever gave it the job"),
     "exchange/gate/judge.py": (1, "a rule that raises denies, whatever it raised"),
 }
 MARK = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")

@@ -124,6 +124,24 @@ def test_what_the_states_do_not_know_yet_is_not_looked_at() -> None:
     in_a_loop(early)
 
 
+def test_what_nobody_waits_for_is_not_looked_at_and_is_found_by_who_opens_later() -> None:
+    async def unheard(bench: Bench) -> None:
+        bench.commit(GOAL)
+        bench.hub.pass_over()
+        assert (bench.hub.looks, bench.rings) == (0, 0)
+        # Behind what was passed over: a look of its own.
+        assert (await bench.hub.after(0, (GOAL,))) == (bench.store.rows, 1)
+        bench.commit(GOAL)
+        tailing = asyncio.ensure_future(bench.hub.tail())
+        await asyncio.sleep(0)
+        # Under a look that is going on nothing is thrown away.
+        bench.hub.pass_over()
+        await tailing
+        assert (await bench.hub.after(1, (GOAL,))) == ([bench.store.rows[1]], 2)
+
+    in_a_loop(unheard)
+
+
 def test_memory_is_bounded_and_who_is_behind_reads_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "ROWS_KEPT_MAX", 3)
     monkeypatch.setattr(room, "ROWS_PER_LOOK", 2)

@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 from adapters.sdk.bsn import passes_eleven_proof
 from exchange.errors import BsnRefused, RequestInvalid
+from exchange.server.app import handlers
 from exchange.server.contract import formats
+from exchange.server.contract.shapes import NUMBERS, Shapes
 from exchange.server.contract.validation import Validator
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import consent_service_pb2 as consent_pb
+from exchange.v1 import options_pb2
 from exchange.v1 import plan_service_pb2 as plan_pb
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 BSN = "900000004"
+KINDS = [kind.request for rpcs in handlers().values() for kind in rpcs.values()]
 UUID = "8c0f1d1e-90f1-4c0e-8d3f-0c6a1c2c3d4e"
 
 
@@ -184,6 +188,53 @@ def goal(**changes: Any) -> plan_pb.SetGoalRequest:  # noqa: ANN401 -- fields of
         "target_date": "2027-01-01",
     }
     return plan_pb.SetGoalRequest(**fields | changes)
+
+
+@given(st.data())
+def test_at_a_glance_is_fine_what_has_no_fault(data: st.DataObject) -> None:
+    message = data.draw(st.sampled_from(KINDS))()
+    fill(message, data.draw, 3)
+    descriptor: Any = message.DESCRIPTOR
+    found: dict[str, str] = {}
+    for look in Validator().compiled(descriptor):
+        look(message, "", found)
+    assert Shapes().fine(descriptor)(message) is not bool(found)
+
+
+def fill(message: Any, draw: Any, depth: int) -> None:  # noqa: ANN401 -- any message; hypothesis' own
+    """Give fields of a message values that fit, that nearly do, or none."""
+    for field in message.DESCRIPTOR.fields:
+        how = draw(st.integers(0, 29))
+        if field.message_type is not None:
+            if how and depth:
+                inner = getattr(message, field.name)
+                inner.SetInParent()
+                fill(inner, draw, depth - 1)
+        elif how:
+            values = [draw(values_of(field, how)) for _ in range(draw(st.integers(1, 3)))]
+            if field.is_repeated:
+                getattr(message, field.name).extend(values)
+            else:
+                setattr(message, field.name, values[0])
+
+
+def values_of(field: Any, how: int) -> st.SearchStrategy[Any]:  # noqa: ANN401 -- any field's descriptor
+    """Return values of a field: of many ways one is at its edges."""
+    rule = field.GetOptions().Extensions[options_pb2.rule]
+    if field.enum_type is not None:
+        return st.sampled_from([*field.enum_type.values_by_number] + [999] * (how == 1))
+    if field.cpp_type in NUMBERS:
+        least = 0 if field.cpp_type in {field.CPPTYPE_UINT32, field.CPPTYPE_UINT64} else -1
+        edges = [rule.min, rule.max, *([rule.min - 1, rule.max + 1] if how == 1 else ())]
+        return st.sampled_from([max(least, edge) for edge in edges])
+    if field.cpp_type != field.CPPTYPE_STRING:
+        return st.booleans() if field.cpp_type == field.CPPTYPE_BOOL else st.just(1.5)
+    if field.type == field.TYPE_BYTES:
+        return st.sampled_from([b"x" * max(0, size) for size in (rule.min_len, rule.min_len - (how == 1))])
+    sizes = [rule.min_len, min(rule.max_len, 300), rule.min_len - 1 if how == 1 else rule.min_len]
+    said = {"uuid": UUID, "oin": "0" * 20, "date": "2026-03-02", "path": "goals.own_words"}
+    fits = [said[rule.format]] if rule.format in said else ["x" * max(0, size) for size in sizes]
+    return st.sampled_from(fits + [BSN, "\0", "é"] * (how == 1))
 
 
 def faults(message: Message) -> dict[str, str]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.errors import StoreUnavailable
+from exchange.store import one_statement
 from exchange.store.batch import Request
 from exchange.store.errors import HeadMoved, Taken
-from exchange.store.one_statement import ROWS_MAX, statement_of
+from exchange.store.one_statement import ROWS_MAX
 from exchange.store.sqlite import SQLiteRecorder
+from exchange.store.stored_event import stored_event
 from tests.store.builders import OIN, Store
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def store(tmp_path: Path, recorder: Counting) -> Iterator[Store]:
     made.close()
 
 
-@pytest.mark.parametrize("count", [1, 7, 8, 17, 255, ROWS_MAX - 1])
+@pytest.mark.parametrize("count", [1, 7, 255, ROWS_MAX])
 def test_a_group_of_known_streams_is_one_statement(store: Store, recorder: Counting, count: int) -> None:
     batch = store.batch(*["plan-1"] * count, requests=[str(number) for number in range(count)])
     store.commit(batch)
@@ -66,7 +68,7 @@ def test_a_group_of_known_streams_is_one_statement(store: Store, recorder: Count
     assert store.reader.head() == (count + 1, batch.frontier)
 
 
-@pytest.mark.parametrize("count", [ROWS_MAX, 2 * ROWS_MAX + 1])
+@pytest.mark.parametrize("count", [ROWS_MAX + 1, 2 * ROWS_MAX + 1])
 def test_more_rows_than_one_statement_takes_are_one_transaction(
     store: Store, recorder: Counting, count: int
 ) -> None:
@@ -96,10 +98,6 @@ def newer_head(batch: Batch) -> None:
     batch.base += 1
 
 
-def no_leaf(batch: Batch) -> None:
-    batch.leaves[-1] = None  # type: ignore[call-overload] # the fault
-
-
 def taken_version(batch: Batch) -> None:
     batch.events[-1] = batch.events[0]
 
@@ -113,7 +111,6 @@ def taken_request(batch: Batch) -> None:
     [
         (older_head, HeadMoved),
         (newer_head, HeadMoved),
-        (no_leaf, Taken),
         (taken_version, Taken),
         (taken_request, Taken),
     ],
@@ -130,6 +127,14 @@ def test_it_writes_all_or_nothing(
     store.commit(store.batch("plan-1", requests=["second"]))
     assert recorder.stepped == 1
     assert store.reader.head()[0] == 2
+
+
+def test_a_leaf_that_is_there_refuses_the_whole_group(store: Store, recorder: Counting) -> None:
+    store.tamper("INSERT INTO leaves VALUES (2, x'00')")
+    before = store.everything()
+    with pytest.raises(Taken):
+        recorder.commit(store.batch("plan-1", "plan-1", requests=["second"]))
+    assert store.everything() == before
 
 
 def test_of_a_moved_head_and_a_taken_request_the_head_is_told(store: Store, recorder: Counting) -> None:
@@ -162,9 +167,35 @@ def test_a_store_that_is_locked_takes_nothing(store: Store, recorder: Counting) 
     assert recorder.stepped == 1
 
 
-def test_sizes_are_few_and_at_most_an_eighth_more_than_asked() -> None:
-    asked = range(1, ROWS_MAX + 1)
-    found = [len(statement_of([(None,) * 11] * rows)[1]) // 11 for rows in asked]
-    assert all(rows <= size <= rows + rows / 8 for rows, size in zip(asked, found, strict=True))
-    # As many as a connection keeps prepared, and more.
-    assert len(set(found)) < 100
+def test_more_bytes_than_one_statement_takes_are_one_transaction(
+    store: Store, recorder: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = store.batch("plan-1", "plan-1")
+    size = sum(len(one.state) for one in batch.events)
+    monkeypatch.setattr(one_statement, "BYTES_MAX", size)
+    store.commit(batch)
+    assert recorder.stepped == 1
+    monkeypatch.setattr(one_statement, "BYTES_MAX", size - 1)
+    batch = store.batch("plan-1", "plan-1", requests=["second"])
+    store.commit(batch)
+    assert recorder.stepped == 2
+    assert store.reader.head() == (5, batch.frontier)
+    assert store.reader.leaf_entries(3, 5) == batch.leaves
+    assert len(store.everything()["requests"]) == 2
+
+
+def test_bytes_of_any_length_and_kind_are_kept_as_they_were(store: Store, recorder: Counting) -> None:
+    batch = store.batch(*["plan-1"] * 3)
+    kept = [bytes(range(256)) * 300, b"\x00", b"\xff" * 3]
+    batch.events = [
+        stored_event(str(one.originator_id), one.originator_version, one.topic, state)
+        for one, state in zip(batch.events, kept, strict=True)
+    ]
+    batch.leaves = [b"\x00", bytes(1_024), b"[]"]
+    batch.requests = [Request(OIN, "a", b"", b"\x00"), Request(OIN, "b", b"\x00" * 32, b"")]
+    store.commit(batch)
+    assert recorder.stepped == 1
+    assert [row.state for row in store.reader.page(1, 10)] == kept
+    assert store.reader.leaf_entries(1, 4) == batch.leaves
+    found = {row[1:] for row in store.everything()["requests"]}
+    assert {(one.name, one.content, one.answer) for one in batch.requests} < found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,10 +22,6 @@ def break_event(batch: Batch) -> None:
     batch.events.append(batch.events[0])
 
 
-def break_leaf(batch: Batch) -> None:
-    batch.leaves[-1] = None  # type: ignore[call-overload] # the fault
-
-
 def break_request(batch: Batch) -> None:
     batch.requests.append(Request(OIN, "first", b"other", b"other"))
 
@@ -33,7 +30,7 @@ def break_link(batch: Batch) -> None:
     batch.links.append((object(), "plan-1"))  # type: ignore[arg-type] # the fault
 
 
-@pytest.mark.parametrize("fault", [break_event, break_leaf, break_request, break_link])
+@pytest.mark.parametrize("fault", [break_event, break_request, break_link])
 def test_a_fault_at_any_step_leaves_nothing_of_the_group(
     either: Store, fault: Callable[[Batch], None]
 ) -> None:
@@ -46,6 +43,19 @@ def test_a_fault_at_any_step_leaves_nothing_of_the_group(
     assert either.everything() == before
     either.commit(either.batch("plan-1", "case-1", requests=["second"], links=[("r-1", "case-1")]))
     assert either.reader.head()[0] == 3
+
+
+def test_a_leaf_that_is_there_leaves_nothing_of_the_group(either: Store) -> None:
+    either.add("plan-1")
+    either.tamper(
+        "INSERT INTO leaves VALUES (2, '')" if either.path == Path() else "INSERT INTO leaves VALUES (2, x'')"
+    )
+    before = either.everything()
+    with pytest.raises(StoreUnavailable):
+        either.recorder.commit(
+            either.batch("plan-1", "case-1", requests=["second"], links=[("r-1", "case-1")])
+        )
+    assert either.everything() == before
 
 
 def test_a_group_judged_on_an_older_head_is_refused_whole(either: Store) -> None:

@@ -2,19 +2,22 @@
 
 Promises: who recorded an element and when goes along with it and is what the new plan says of it; a leaf that
 was not given says nothing; whatever a later version no longer knows is left out. Generic over the plan's
-collections. A support is as if chosen at the version at which it came: no earlier yes covers it here.
+collections. A support is as if chosen at the version at which it came: no earlier yes covers it here. What is
+read straight into records is what `element_of` makes of the same text; what is not of that shape it reads.
 Source: GDPR 5(1)(d), 14(2)(f) (from which source); Wmo 2015 2.3.2 (the new college looks for itself).
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, date, datetime
 from functools import cache
-from types import MappingProxyType, UnionType
+from types import MappingProxyType, SimpleNamespace, UnionType
 from typing import Any, ClassVar, Final, NamedTuple, get_args, get_origin, get_type_hints
 
-from exchange.domain.kernel import with_changes
+import msgspec
+
+from exchange.domain.kernel import gathered, quickly_made, with_changes
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.state import PlanState
@@ -49,6 +52,7 @@ _MADE_OF: Final[Mapping[Any, tuple[type, Callable[[Any], object] | None]]] = Map
 )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ElementsReceived(PlanEvent):
     """Elements of one collection and category came from another municipality; who recorded each is in it."""
@@ -100,7 +104,8 @@ class _Leaf(NamedTuple):
     form: type | None  # what JSON holds it as; None does not come along
     make: Callable[[Any], object] | None
     must_say: bool  # whether the element says nothing by itself where it was not given
-    nothing: object
+    nothing: object  # what it says where it was not given
+    read_as: Any  # what it is read as; None does not come along
 
 
 @cache
@@ -108,19 +113,24 @@ def _leaves_of(kind: Any) -> tuple[_Leaf, ...]:  # noqa: ANN401 -- any class of 
     """Return the leaves of an element that come along, or must be there all the same."""
     hints = get_type_hints(kind)
     return tuple(
-        _leaf(field.name, hints[field.name], must_say=field.default is MISSING)
+        _leaf(field.name, hints[field.name], field.default)
         for field in fields(kind)
         if field.name not in HEAD and field.name not in _OF_THIS_PLAN
     )
 
 
-def _leaf(name: str, hint: Any, *, must_say: bool) -> _Leaf:  # noqa: ANN401 -- any annotation of an element
-    base = _base(hint)
+def _leaf(name: str, hint: Any, default: object) -> _Leaf:  # noqa: ANN401 -- any annotation of an element
+    base, must_say = _base(hint), default is MISSING
     form, make = _MADE_OF.get(base, (None, None))
+    read_as = None if form is None else base
     if form is list:
-        make = _all_of(get_args(hint)[0])
+        make, read_as = _all_of(get_args(hint)[0]), hint
+    if base is datetime:
+        # Of a longer fraction the one cuts off what the other rounds.
+        read_as = str
     optional = isinstance(hint, UnionType) and type(None) in get_args(hint)
-    return _Leaf(name, form, make, must_say, None if optional else _NOTHING.get(base, ()))
+    nothing = None if optional else _NOTHING.get(base, ())
+    return _Leaf(name, form, make, must_say, nothing if must_say else default, read_as)
 
 
 def _all_of(kind: type) -> Callable[[list[Any]], tuple[Any, ...]]:
@@ -138,7 +148,7 @@ def element_of(collection: str, one: Mapping[str, Any]) -> Any:  # noqa: ANN401 
     made: dict[str, Any] = {"origin": str(one["origin"]), "category": str(one["category"])}
     made["recorded"] = _moment(one["recorded"])
     values = one["values"]
-    for name, form, make, must_say, nothing in _leaves_of(kind):
+    for name, form, make, must_say, nothing, _ in _leaves_of(kind):
         if form is not None and name in values:
             value = values[name]
             if type(value) is not form:
@@ -147,6 +157,50 @@ def element_of(collection: str, one: Mapping[str, Any]) -> Any:  # noqa: ANN401 
         elif must_say:
             made[name] = nothing
     return kind(**made)
+
+
+@cache
+def _reading_of(collection: str) -> Callable[[str], list[Any]]:
+    """Return what reads a text of `content_of` into elements, at a fifth of the time of `element_of`.
+
+    It raises ValueError where the text is of another shape.
+    """
+    kind = _kind_of(collection)
+    leaves = _leaves_of(kind)
+    said = sorted((one.name, one.read_as, one.nothing) for one in leaves if one.read_as is not None)
+    values: Any = msgspec.defstruct(kind.__name__, said, kw_only=True, gc=False)
+    head = [("category", str), ("origin", str), ("recorded", str), ("values", values)]
+    shape: Any = list[msgspec.defstruct("Carried", head, gc=False)]  # type: ignore[misc] # made here
+    decode = msgspec.json.Decoder(shape).decode
+    moments = [one.name for one in leaves if one.make is _moment]
+    kept = {one.name: one.nothing for one in leaves if one.read_as is None}
+    unsaid: Any = SimpleNamespace(**kept, written=0, rewritten=())
+    fromisoformat = datetime.fromisoformat
+    made = gathered(kind, HEAD, [name for name, *_ in said], vars(unsaid))
+
+    def read(content: str) -> list[Any]:
+        elements = []
+        for one in decode(content):
+            recorded, values = fromisoformat(one.recorded), one.values
+            if recorded.tzinfo is None:
+                raise ValueError("a moment has no offset")
+            one.recorded = recorded
+            for name in moments:
+                value = getattr(values, name)
+                if value.__class__ is str:
+                    setattr(values, name, _moment(value))
+            elements.append(made(one, values, unsaid))
+        return elements
+
+    return read
+
+
+def _elements_in(event: ElementsReceived) -> Sequence[Any]:
+    """Return the elements of an event. Raises ValueError, KeyError or TypeError where one is none."""
+    try:
+        return _reading_of(event.collection)(event.content)
+    except ValueError:
+        return [element_of(event.collection, one) for one in json.loads(event.content)]
 
 
 def _base(hint: Any) -> Any:  # noqa: ANN401 -- any annotation of an element
@@ -174,18 +228,16 @@ def elements_received(state: PlanState, event: ElementsReceived) -> PlanState:
     version = state.version + 1
     if event.collection not in COLLECTIONS:
         return with_changes(state, version=version)
-    elements = tuple(element_of(event.collection, one) for one in json.loads(event.content))
+    elements = _elements_in(event)
     if elements and hasattr(elements[0], "requested_version"):
-        elements = tuple(
-            with_changes(one, requested_version=version, corrected_version=0) for one in elements
-        )
+        elements = [with_changes(one, requested_version=version, corrected_version=0) for one in elements]
     whole = (*getattr(state, event.collection), *elements)
     return with_changes(state, version=version, **{event.collection: whole})
 
 
 def newest_of(event: ElementsReceived, plan: PlanState) -> Any:  # noqa: ANN401 -- any element of a plan, or None
     """Return the last element an event brought, as it is in the plan now."""
-    *_, last = (element_of(event.collection, one) for one in json.loads(event.content))
+    *_, last = _elements_in(event)
     mark = (last.recorded, last.origin, last.category)
     elements = reversed(getattr(plan, event.collection))
     return next((one for one in elements if (one.recorded, one.origin, one.category) == mark), None)

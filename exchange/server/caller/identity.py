@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from exchange.domain import stream_of
 from exchange.errors import CallerUnknown, PersonTokenInvalid
 from exchange.pipeline.walk import Caller
 from exchange.server.caller import signatures, tokens
 from exchange.server.caller.certificates import Certificates, ClientCertificate
-from exchange.server.caller.tokens import Binding, Person, VerifiedTokens
+from exchange.server.caller.tokens import Binding, Person, VerifiedTokens, digest_of, refuse_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 # Bytes of a command whose signature the event loop verifies itself.
 HASHED_HERE_MAX: Final = 16 * 1024
+KEPT_MAX: Final = 4_096
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,15 @@ class Identity:
     certified_until: float = 0.0
 
 
+class _Spoken(NamedTuple):
+    """Who a token speaks for, and what that was found by: other objects since, and it is found anew."""
+
+    binding: Binding
+    employer: OrganisationState
+    issued_at: int
+    identity: Identity
+
+
 class Identities:
     """Owned by the event loop."""
 
@@ -63,6 +75,9 @@ class Identities:
         self._pool = pool
         self._certificates = Certificates()
         self._tokens = VerifiedTokens()
+        # As long as the organisation's state is the very one it was found in, nothing in it has changed.
+        self._bound: dict[str, tuple[Binding, OrganisationState]] = {}  # by thumbprint
+        self._spoken: dict[bytes, _Spoken] = {}  # by the digest of the token
 
     def certificate(
         self, context: grpc.aio.ServicerContext[bytes, bytes], now: datetime
@@ -94,7 +109,13 @@ class Identities:
         Raises CallerUnknown, PersonTokenInvalid.
         """
         binding, employer = await self._binding(certificate)
-        person = await self._person(token(), binding, now)
+        text = token()
+        digest = digest_of(text)
+        spoken = self._spoken.get(digest)
+        if spoken is not None and spoken.binding is binding and spoken.employer is employer:
+            refuse_times(spoken.issued_at, spoken.identity.expires_at, now)
+            return spoken.identity
+        person = await self._person(text, binding, now)
         if person.task not in employer.tasks:
             raise CallerUnknown("this organisation has not been granted this task", task=person.task)
         resident = ""
@@ -112,7 +133,12 @@ class Identities:
             authenticated_at=person.authenticated_at,
             operator=employer.operator,
         )
-        return Identity(caller, person.expires_at, binding.signing_key, certificate.valid_until.timestamp())
+        until = certificate.valid_until.timestamp()
+        identity = Identity(caller, person.expires_at, binding.signing_key, until)
+        if not person.pseudonym:
+            # Of who speaks as a resident it is found anew which one he is.
+            _keep(self._spoken, digest, _Spoken(binding, employer, person.issued_at, identity))
+        return identity
 
     async def signed(
         self,
@@ -139,12 +165,17 @@ class Identities:
 
     async def _binding(self, certificate: ClientCertificate) -> tuple[Binding, OrganisationState]:
         state = await self._state(certificate.oin)
+        bound = self._bound.get(certificate.thumbprint)
+        if bound is not None and bound[1] is state:
+            return bound
         if state is None or state.left:
             raise CallerUnknown("this organisation is not registered")
         known = state.certificate(certificate.thumbprint)
         if known is None or known.revoked:
             raise CallerUnknown("this certificate is not registered, or was revoked")
-        return Binding(certificate.oin, certificate.thumbprint, known.signing_key), state
+        bound = Binding(certificate.oin, certificate.thumbprint, known.signing_key), state
+        _keep(self._bound, certificate.thumbprint, bound)
+        return bound
 
     async def _state(self, oin: str) -> OrganisationState | None:
         stream = stream_of("organisation", oin)
@@ -155,6 +186,14 @@ class Identities:
             self._hot.put(stream, entry)
         state: OrganisationState | None = entry.state
         return state
+
+
+def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Keep a value; of too many the one that was kept first is found anew."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > KEPT_MAX:
+        del kept[next(iter(kept))]
 
 
 def _token_of(headers: Headers) -> str:

@@ -75,14 +75,14 @@ class VerifiedTokens:
 
     def find(self, token: str, binding: Binding, now: datetime) -> Person | None:
         """Return the person if this token was verified for this certificate and key and still holds."""
-        found = self._known.get((_digest(token), binding))
+        found = self._known.get((digest_of(token), binding))
         if found is not None:
             refuse_times(found.issued_at, found.expires_at, now)
         return found
 
     def keep(self, token: str, binding: Binding, person: Person) -> None:
         """Remember a verified token."""
-        self._known[_digest(token), binding] = person
+        self._known[digest_of(token), binding] = person
         if len(self._known) > CACHED_TOKENS_MAX:
             self._known.popitem(last=False)
 
@@ -200,5 +200,6 @@ def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def _digest(token: str) -> bytes:
+def digest_of(token: str) -> bytes:
+    """Return what is kept instead of a token."""
     return sha256(token.encode()).digest()

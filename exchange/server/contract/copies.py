@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.descriptor import FieldDescriptor
 
 from exchange.server.contract.names import enum_names, set_time
-from exchange.server.contract.validation import TIMESTAMP
+from exchange.server.contract.shapes import TIMESTAMP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

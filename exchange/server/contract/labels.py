@@ -15,7 +15,7 @@ from exchange.domain.values import CATEGORY_OF_LIFE_DOMAIN
 from exchange.errors import RequestInvalid
 from exchange.pipeline.elements import BY_LIFE_DOMAIN, Label
 from exchange.server.contract.names import enum_names
-from exchange.server.contract.validation import TIMESTAMP
+from exchange.server.contract.shapes import TIMESTAMP
 from exchange.v1 import options_pb2
 from exchange.v1.common_pb2 import LifeDomain
 

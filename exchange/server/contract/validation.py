@@ -1,4 +1,4 @@
-"""Shape of a request, by the rules the protos carry, compiled once into flat checks.
+"""Shape of a request, by the rules the protos carry: at a glance, and its faults by flat checks.
 
 Promises: every fault of a message is named at once under its path, and no fault repeats a value; an enum
 value this version does not know is refused, also inside a list; a text with a BSN is refused as such.
@@ -13,6 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor as Kind
 
 from exchange.errors import BsnRefused, RequestInvalid
 from exchange.server.contract.formats import BSN_FOUND, FINE, FORMATS
+from exchange.server.contract.shapes import NANOS_MAX, NUMBERS, SECONDS_MAX, SECONDS_MIN, TIMESTAMP, Shapes
 from exchange.v1 import options_pb2
 
 if TYPE_CHECKING:
@@ -24,14 +25,7 @@ if TYPE_CHECKING:
     Check = Callable[[Any], str]  # a value's fault, empty where there is none
     Look = Callable[[Any, str, dict[str, str]], None]  # message, path before it, faults found
 
-TIMESTAMP: Final = "google.protobuf.Timestamp"
-SECONDS_MIN: Final = -62_135_596_800  # the year 1
-SECONDS_MAX: Final = 253_402_300_799  # the year 9999
-NANOS_MAX: Final = 999_999_999
 MISSING: Final = "must be given"
-_NUMBERS: Final = frozenset(
-    {Kind.CPPTYPE_INT32, Kind.CPPTYPE_INT64, Kind.CPPTYPE_UINT32, Kind.CPPTYPE_UINT64}
-)
 
 
 class Validator:
@@ -39,11 +33,14 @@ class Validator:
 
     def __init__(self) -> None:
         self._looks: dict[str, tuple[Look, ...]] = {}
+        self._shapes = Shapes()
 
     def check(self, message: Message) -> None:
         """Raise RequestInvalid, or BsnRefused, naming every field at fault."""
-        faults: dict[str, str] = {}
         descriptor: Descriptor = message.DESCRIPTOR  # type: ignore[assignment] # the stub names two of one kind
+        if self._shapes.fine(descriptor)(message):
+            return
+        faults: dict[str, str] = {}
         for look in self.compiled(descriptor):
             look(message, "", faults)
         if not faults:
@@ -128,7 +125,7 @@ def _value_check(field: FieldDescriptor, rule: options_pb2.Rule) -> Check | None
     if field.enum_type is not None:
         known = frozenset(field.enum_type.values_by_number)
         return lambda value: FINE if value in known else "must be a value this version knows"
-    if field.cpp_type in _NUMBERS:
+    if field.cpp_type in NUMBERS:
         return _range_check(rule.min, rule.max) if rule.ranged else None
     if field.cpp_type == Kind.CPPTYPE_STRING:
         return _length_check(field, rule)
