@@ -46,7 +46,10 @@ def denied(story: Story) -> str:
 @pytest.fixture(scope="module")
 def officer(house: House, denied: str) -> Visitor:
     assert denied
-    return house.as_(OFFICER)
+    visitor = house.as_(OFFICER)
+    # There are looks of an officer too, whichever test comes first.
+    assert visitor.get("/raadplegingen").status_code == 200
+    return visitor
 
 
 def shown(officer: Visitor, address: str) -> list[dict[str, Any]]:
@@ -104,7 +107,7 @@ def test_a_look_is_itself_in_the_next_listing(officer: Visitor) -> None:
     assert [(row["professional"], row["organisation"], row["outcome"]) for row in own] == [
         (OFFICER, CITY, "PERMIT")
     ] * 2
-    assert {row["action"] for row in own} == {"LOG"} or all(row["action"] for row in own)
+    assert all(row["action"] for row in own)
 
 
 def test_pages_follow_by_key(officer: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
