@@ -77,9 +77,9 @@ def run_demo(
 ) -> Shown:
     """Run it all.
 
-    `tell` gets each line of the story; `pause` is called while all still runs, with the addresses of the service
-    and of its console, which is there for who pauses, and with the number of the story's child. `databases`
-    are settings of the store.
+    `tell` gets each line of the story; `pause` is called while all still runs, with the addresses of the
+    service and of its console, which is there for who pauses, and with the number of the story's child.
+    `databases` are settings of the store.
     """
     shown = Shown(data)
     settings = demo_settings(data, databases)
