@@ -262,7 +262,7 @@ def the_resident_asks_everything(told: Telling, plan: Plan) -> None:
         raise StoryBroken("the answer on access is not whole")
     receipts = receipts_of(inwoner, INZAGE, whole.consents)
     known = known_of(plan.consulent(), REGISTER)
-    kept = access_file(whole, receipts, "Gemeente Voorbeeldstad", datetime.now(UTC), known)
+    kept = access_file(whole, receipts, plan.municipality.credentials.name, datetime.now(UTC), known)
     file = plan.municipality.folder / ANSWER
     file.touch(mode=0o600)
     file.write_bytes(kept)
