@@ -8,7 +8,7 @@ Source: GDPR 15, 30(1), 39(1)(b); protos/exchange/v1 (the JSON form of its messa
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.json_format import MessageToDict
 
@@ -16,7 +16,7 @@ from adapters.sdk.access import labelled
 from exchange.v1 import audit_service_pb2 as audit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from google.protobuf.message import Message
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     from exchange.v1.common_pb2 import Claim
     from exchange.v1.consent_service_pb2 import Consent
 
+
+class Known(NamedTuple):
+    """Names of organisations by OIN, and articles by the id of a legal basis: about nobody."""
+
+    organisations: Mapping[str, str] = {}
+    articles: Mapping[str, str] = {}
+
+
+NOTHING = Known()
 PARTS = ("consents", "representatives", "disclosures", "requests")
 
 
@@ -37,8 +46,24 @@ def receipts_of(client: ExchangeClient, claim: Claim, consents: Iterable[Consent
     ]
 
 
-def access_file(found: Access, receipts: Sequence[str], author: str, gathered_at: datetime) -> bytes:
-    """Return the file of one resident: what `gather` gave, with the receipts of his consents."""
+def known_of(client: ExchangeClient, claim: Claim) -> Known:
+    """Return names and articles from the record of processing activities; an organisation may ask."""
+    organisations, articles = dict[str, str](), dict[str, str]()
+    for one in json.loads(activities_file(client, claim))["activities"]:
+        told_as = (said.partition(" ") for said in one.get("recipient_organisations", ()))
+        organisations |= {oin: name for oin, _, name in told_as}
+        cited = (said.partition(": ") for said in one.get("legal_bases", ()))
+        articles |= {basis.partition("@")[0]: article for basis, _, article in cited}
+    return Known(organisations, articles)
+
+
+def access_file(
+    found: Access, receipts: Sequence[str], author: str, gathered_at: datetime, known: Known = NOTHING
+) -> bytes:
+    """Return the file of one resident: what `gather` gave, with the receipts of his consents.
+
+    `known` are the names of organisations and laws, for the paper that people read.
+    """
     parts = {name: [told(one) for one in getattr(found, name)] for name in PARTS}
     whole = {
         "gathered_at": gathered_at.isoformat(),
@@ -48,6 +73,8 @@ def access_file(found: Access, receipts: Sequence[str], author: str, gathered_at
         **parts,
         "receipts": [json.loads(one) for one in receipts],
         "withheld": {name: list(paths) for name, paths in found.withheld.items()},
+        "organisations": dict(known.organisations),
+        "articles": dict(known.articles),
     }
     return json.dumps(whole, ensure_ascii=False).encode()
 

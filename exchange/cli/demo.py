@@ -225,9 +225,10 @@ def _close(console: _Screen, shown: Shown, years: Years, elapsed_s: float) -> No
         console.print("The story stopped before its end; see above and service.out.", style="red")
 
 
-def _wait(target: str, console_url: str) -> None:
+def _wait(target: str, console_url: str, child: str) -> None:
     typer.echo(f"\nThe service listens on {target}, and people look at {console_url}")
     typer.echo("Sign in as one of the people there; your browser warns of the throw-away certificate.")
+    typer.echo(f"Who signs in as Ouder 1 may act for the child of the story: {child}.")
     typer.echo("Press Enter to stop.")
     input()
 

@@ -28,6 +28,7 @@ class Processing(msgspec.Struct, frozen=True):
     citation: str = ""
     categories: tuple[str, ...] = ()
     retention_rule: str = ""
+    activity_uri: str = ""
 
 
 class Recipient(msgspec.Struct, frozen=True):
@@ -56,6 +57,7 @@ class Right(msgspec.Struct, frozen=True):
 class Limit(msgspec.Struct, frozen=True):
     """A restriction or an objection."""
 
+    limit_id: str = ""
     state: str = ""
     limited_purpose: str = ""
     recipient: str = ""
@@ -99,7 +101,10 @@ class Looked(msgspec.Struct, frozen=True):
 
 
 class Gathered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything of one resident. `gathered_at` is when, UTC; `author` who made the answer."""
+    """Everything of one resident. `gathered_at` is when, UTC; `author` who made the answer.
+
+    `organisations` are names by OIN, `articles` where the law says it, by the id of a basis: either may lack.
+    """
 
     gathered_at: datetime
     author: str = ""
@@ -111,6 +116,13 @@ class Gathered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     requests: tuple[dict[str, Any], ...] = ()
     receipts: tuple[dict[str, Any], ...] = ()
     withheld: dict[str, tuple[str, ...]] = {}
+    organisations: dict[str, str] = {}
+    articles: dict[str, str] = {}
+
+    def article(self, basis: str) -> str:
+        """Return where the law says it, of a basis with its version; empty where nobody knows."""
+        said = (one.citation for one in self.answer.processings if one.legal_basis == basis)
+        return next(said, "") or self.articles.get(basis.partition("@")[0], "")
 
     @property
     def empty(self) -> bool:

@@ -27,6 +27,7 @@ ZONE: Final = ZoneInfo("Europe/Amsterdam")
 _YEARS: Final = re.compile(r"P([0-9]{1,3})Y", re.ASCII)
 _PURPOSE: Final = "PURPOSE_"
 _UNSPECIFIED: Final = "_UNSPECIFIED"
+_DUTCH: Final = str.maketrans(",.", ".,")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,21 @@ class Words:
         """Return what a category of data holds."""
         found = self._named("categories", name)
         return name if found is None else found
+
+    def one(self, collection: str) -> str:
+        """Return what a single element of a collection is called: "goals" gives "Doel"."""
+        return self._named("singular", collection) or self.field(collection)
+
+    def coded(self, table: str, code: object) -> str:
+        """Return what a code or score means, by its table; empty where it is not known."""
+        return self._named(table, str(code)) or ""
+
+    def euros(self, cents: int) -> str:
+        """Return an amount as it is written: "€ 5.200,00", in English "€5,200.00"."""
+        sign, amount = "-" if cents < 0 else "", f"{abs(cents) // 100:,}.{abs(cents) % 100:02}"
+        if self.language == "nl":
+            return f"€ {sign}{amount.translate(_DUTCH)}"
+        return f"{sign}€{amount}"
 
     def day(self, one: date) -> str:
         """Return a day as people write it: "26 november 2026"."""

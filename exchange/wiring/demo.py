@@ -72,13 +72,14 @@ class Shown:
 def run_demo(
     data: Path,
     tell: Callable[[dict[str, Any]], None],
-    pause: Callable[[str, str], None] | None = None,
+    pause: Callable[[str, str, str], None] | None = None,
     databases: Mapping[str, str] = FILES,
 ) -> Shown:
     """Run it all.
 
-    `tell` gets each line of the story; `pause` is called while all still runs, with the addresses of
-    the service and of its console, which is there for who pauses. `databases` are settings of the store.
+    `tell` gets each line of the story; `pause` is called while all still runs, with the addresses of the
+    service and of its console, which is there for who pauses, and with the number of the story's child.
+    `databases` are settings of the store.
     """
     shown = Shown(data)
     settings = demo_settings(data, databases)
@@ -98,7 +99,7 @@ def run_demo(
         shown.service_rss_mb = rss_mb(service.pid)
         if pause is not None and provider is not None and shown.ok:
             provider.admit(shown.bsns)
-            pause(ready["target"], ready["console_url"])
+            pause(ready["target"], ready["console_url"], shown.bsns[-1])
     if shown.ok:
         _audit(settings, shown)
     if shown.ok:

@@ -52,14 +52,14 @@ class Teller:
         self,
         data: Path,
         tell: Callable[[dict[str, Any]], None],
-        pause: Callable[[str, str], None] | None = None,
+        pause: Callable[[str, str, str], None] | None = None,
         databases: Mapping[str, str] = FILES,
     ) -> Shown:
         assert not databases
         for line in STORY:
             tell(line)
         if pause is not None:
-            pause("127.0.0.1:1", "https://localhost:2")
+            pause("127.0.0.1:1", "https://localhost:2", "999990019")
         shown = Shown(data, ok=self.ok, origin="exchange.example/x/2026", log_vkey="x+1+2")
         if self.ok:
             shown.bsns, shown.receipts = [BSN], ["0.tlog-proof"]
@@ -214,6 +214,7 @@ def test_a_pause_waits_for_a_person_and_says_where_the_service_is(
     monkeypatch.setattr("builtins.input", press_enter)
     told = exchange("demo", "--data", "new", "--pause").out
     assert "listens on 127.0.0.1:1, and people look at https://localhost:2" in told
+    assert "Ouder 1 may act for the child of the story: 999990019" in told
     assert waited == [True]
     # A program would wait for ever.
     exchange("demo", "--json", "--pause")

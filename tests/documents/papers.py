@@ -15,6 +15,7 @@ from exchange.documents.gathered import read_gathered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exchange.documents.blocks import Document
     from exchange.documents.gathered import Gathered
 
 NOON = "2026-11-26T12:00:00+00:00"
@@ -78,6 +79,14 @@ def gathered(**changes: Any) -> Gathered:  # noqa: ANN401 -- any part of a file
 def said(words: str, **more: Any) -> Gathered:  # noqa: ANN401 -- any part of a file
     goals = [{"goal_id": "g-1", "own_words": words, "state": "GOAL_STATE_ACTIVE"}]
     return gathered(plan={"plan_id": PLAN, "version": 3, "goals": goals}, **more)
+
+
+def body_and_appendix(document: Document) -> tuple[str, str]:
+    """Return what a document says before its appendix, and in it; as what it is made of."""
+    starts = tuple(f"Heading(level=1, text='{one}" for one in ("Bijlage", "Appendix"))
+    told = [repr(one) for one in document.blocks]
+    at = next(at for at, one in enumerate(told) if one.startswith(starts))
+    return "\n".join(told[:at]), "\n".join(told[at:])
 
 
 def opened(made: bytes) -> pikepdf.Pdf:

@@ -9,12 +9,15 @@ import pytest
 from rdflib import Graph
 
 from adapters.sdk.access import gather
-from adapters.sdk.gathered import access_file, receipts_of
+from adapters.sdk.calls import claim
+from adapters.sdk.gathered import access_file, known_of, receipts_of
 from exchange.documents.access import access_document
+from exchange.documents.blocks import Heading
 from exchange.documents.disclosures import disclosures_csv, receipts_json_ld
 from exchange.documents.gathered import read_gathered
 from exchange.documents.typeset import content_of, pdf_of
-from tests.documents.papers import accessible_faults, text_of
+from exchange.v1.common_pb2 import PURPOSE_INZAGE
+from tests.documents.papers import accessible_faults, body_and_appendix, text_of
 from tests.server.story import Story, denied_read
 from tests.server.test_consent_receipts import conforms
 from tests.server.test_duty_list import refused_consent
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.server.town import Town
+
+REGISTER = claim(PURPOSE_INZAGE, "REGISTER-12")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def file(town: Town) -> bytes:
     resident = story.resident()
     found = gather(resident, ACCESS, story.case_id, story.plan_id)
     receipts = receipts_of(resident, ACCESS, found.consents)
-    return access_file(found, receipts, "Gemeente Voorbeeld", town.now())
+    return access_file(found, receipts, "Gemeente Voorbeeld", town.now(), known_of(story.wmo, REGISTER))
 
 
 @pytest.fixture(scope="module")
@@ -44,24 +49,32 @@ def dpv(standards_dir: Path) -> Graph:
     return Graph().parse(standards_dir / "dpv" / "shapes.ttl", format="turtle")
 
 
-def test_the_paper_says_why_and_with_whom_then_his_words_then_who_looked(file: bytes) -> None:
+def test_the_paper_says_his_plan_then_who_looked_then_why_then_his_rights_then_numbers(file: bytes) -> None:
     document = access_document(read_gathered(file), "nl")
     made = pdf_of(document)
     assert accessible_faults(made, "nl", document.title) == []
     shown = text_of(made)
-    order = [
-        "Waarom uw gegevens",
-        "Wie gegevens van u kreeg",
-        "Hoe lang",
-        "Wat u kunt doen",
-        "Uw gegevens",
-        "Wie er keek",
-    ]
-    places = [shown.index(words) for words in order]
-    assert places[0] < places[1] < places[3] < shown.rindex("Wie er keek")
+    order = [one.text for one in document.blocks if isinstance(one, Heading) and one.level == 1]
+    wanted = ("Uw plan", "Wie er keek", "Waarom uw gegevens worden gebruikt", "Wat u kunt doen", "Bijlage")
+    places = [next(at for at, one in enumerate(order) if one.startswith(words)) for words in wanted]
+    assert places == sorted(places)
+    assert places[-1] == len(order) - 1
     goal = json.loads(file)["plan"]["goals"][0]["own_words"]
     assert goal in shown
     assert "Wmo 2015 art. 2.3.2, lid 4" in shown
+
+
+def test_before_the_appendix_organisations_have_names_and_nothing_has_a_number(file: bytes) -> None:
+    found = read_gathered(file)
+    body, appended = body_and_appendix(access_document(found, "nl"))
+    assert found.organisations
+    assert any(name in body for name in found.organisations.values())
+    for number in (found.plan["plan_id"], found.disclosures[0].legal_basis, *found.organisations):
+        assert number not in body
+    for one in found.disclosures:
+        assert one.decision_id in appended
+        assert one.legal_basis in appended
+        assert found.article(one.legal_basis)
 
 
 def test_nobody_of_the_staff_is_on_it_and_all_who_asked_are_in_the_list(file: bytes) -> None:

@@ -26,6 +26,7 @@ from adapters.simulators.story import (
     leaving,
     limits,
     moving,
+    on_behalf,
     past,
     proof,
     rights,
@@ -50,12 +51,12 @@ def main() -> int:
     today = datetime.now(ZoneInfo("Europe/Amsterdam")).date()
     script = Script(words.target, words.work, words.log_vkey, today)
     told = Telling()
-    # Who stays, who comes by way of the case system, and who leaves.
-    bsns = made_up_bsns(3)
+    # Who stays, who comes by way of the case system, who leaves, and a child.
+    bsns = made_up_bsns(4)
     municipality, provider = Organisation(script, "municipality"), Organisation(script, "provider")
     plan, another = (intake.Plan(script, municipality, provider, bsn) for bsn in bsns[:2])
     try:
-        kept = tell(told, plan, another, bsns[2], words.country)
+        kept = tell(told, plan, another, bsns[2:], words.country)
     except (StoryBroken, SdkError) as error:
         sys.stderr.write(f"the story stopped: {type(error).__name__}: {error}\n")
         return 1
@@ -71,8 +72,11 @@ def main() -> int:
     return 0
 
 
-def tell(told: Telling, plan: intake.Plan, another: intake.Plan, leaver: Bsn, country: Path) -> list[Path]:
+def tell(
+    told: Telling, plan: intake.Plan, another: intake.Plan, others: list[Bsn], country: Path
+) -> list[Path]:
     """Tell all of it; return the receipts."""
+    leaver, child = others
     beside = Systems()
     try:
         _with_other_systems(told, plan, another, beside)
@@ -83,6 +87,7 @@ def tell(told: Telling, plan: intake.Plan, another: intake.Plan, leaver: Bsn, co
     doors.a_yes_by_phone(told, plan)
     doors.a_mandate_ends(told, plan)
     limits.a_seal_nobody_sees(told, plan)
+    on_behalf.a_parent_acts(told, plan, child)
     sharing.the_resident_looks(told, plan)
     sharing.the_resident_asks_everything(told, plan)
     sharing.the_officer_audits(told, plan)

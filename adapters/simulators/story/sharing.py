@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from adapters.sdk.access import gather
 from adapters.sdk.calls import claim
-from adapters.sdk.gathered import access_file, receipts_of
+from adapters.sdk.gathered import access_file, known_of, receipts_of
 from adapters.simulators.story import away
 from adapters.simulators.story.stage import (
     AUDIT,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from exchange.v1.disclosure_service_pb2 import Disclosure
     from exchange.v1.plan_service_pb2 import GetPlanResponse
 
+REGISTER: Final = claim(Purpose.PURPOSE_INZAGE, "REGISTER-12")
 ASK: Final = claim(Purpose.PURPOSE_INZAGE, "RIGHTS-12-RESIDENT")
 NOTICE: Final = (
     "Wij gebruiken wat Werk & Inkomen van u weet om uw hulp en uw weg naar werk op elkaar af te stemmen."
@@ -260,7 +261,8 @@ def the_resident_asks_everything(told: Telling, plan: Plan) -> None:
     if not due or not covered.leaf_indexes or not covered.scanning_keys:
         raise StoryBroken("the answer on access is not whole")
     receipts = receipts_of(inwoner, INZAGE, whole.consents)
-    kept = access_file(whole, receipts, "Gemeente Voorbeeldstad", datetime.now(UTC))
+    known = known_of(plan.consulent(), REGISTER)
+    kept = access_file(whole, receipts, plan.municipality.credentials.name, datetime.now(UTC), known)
     file = plan.municipality.folder / ANSWER
     file.touch(mode=0o600)
     file.write_bytes(kept)

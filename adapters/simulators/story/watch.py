@@ -1,4 +1,4 @@
-"""The officer keeps watch: looks that nothing explains, names by two persons, a sample that nobody steers."""
+"""The officer keeps watch: looks nothing explains, names by two, a sample nobody steers, and files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from adapters.sdk.access import labelled
 from adapters.sdk.calls import claim
+from adapters.sdk.streams import STREAM_LOG, STREAM_PACK
 from adapters.simulators.story.stage import AUDIT, StoryBroken
+from exchange.v1 import audit_service_pb2 as audit
 from exchange.v1 import lookup_review_service_pb2 as review
 from exchange.v1.common_pb2 import Purpose
 
@@ -18,6 +20,7 @@ CHANGES: Final = claim(Purpose.PURPOSE_TOEZICHT, "LOOKUPS-39")
 READS: Final = claim(Purpose.PURPOSE_TOEZICHT, "LOOKUPS-READ-39")
 REASON: Final = "Raadplegingen zonder zaak, taak of verwijzing in een taak met weinig medewerkers."
 SAMPLE: Final = 20
+KIB: Final = 1024
 
 
 def what_nothing_explains(told: Telling, plan: Plan) -> None:
@@ -38,6 +41,7 @@ def what_nothing_explains(told: Telling, plan: Plan) -> None:
         "PERMIT",
     )
     _names_by_two(told, plan, max(cells, key=lambda one: one.unexplained), month)
+    _taken_along(told, plan)
 
 
 def _names_by_two(told: Telling, plan: Plan, cell: review.LookupCell, month: str) -> None:
@@ -74,4 +78,25 @@ def _names_by_two(told: Telling, plan: Plan, cell: review.LookupCell, month: str
             claim=CHANGES, of_organisation=cell.organisation, month=month, sample_size=SAMPLE
         ),
         "RULE_BROKEN",
+    )
+
+
+def _taken_along(told: Telling, plan: Plan) -> None:
+    """Take the log and the pack along as streams; that it was done is for the officer's next list."""
+    officer = plan.municipality.as_("fg-1", "fg", "privacy-officer")
+    log = audit.StreamLogRequest(claim=AUDIT, fields=["lines"], form=audit.LOG_FORM_LOGBOEK_DATAVERWERKINGEN)
+    pack = audit.StreamPackRequest(claim=AUDIT, fields=["content"])
+    lines = [line for part in officer.open_export(STREAM_LOG, log) for line in part.lines]
+    content = b"".join(part.content for part in officer.open_export(STREAM_PACK, pack))
+    fields = ["decisions.disclosure.action", "decisions.disclosure.task"]
+    listed = officer.audit.list_decisions(claim=AUDIT, fields=fields, newest_first=True, page_size=10)
+    taken = [one.disclosure.action for one in listed.decisions if one.disclosure.task == "fg"]
+    if not lines or not content or taken.count("EXPORT") != len(("log", "pack")):
+        raise StoryBroken("what the officer took along does not stand in his list")
+    told.step(
+        "taken-along",
+        f"The officer saves the log in the form of Logboek Dataverwerkingen, {len(lines)} lines, and the "
+        f"audit pack, {len(content) // KIB} KiB, over the line. Both stand in the next list: taking along "
+        f"is a decision too.",
+        "PERMIT",
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exchange.console.language import later
 from exchange.console.refusals import Refused
 from exchange.console.resident.asking import ACCESS, labelled, pages, read_plan, told
+from exchange.console.resident.known import known_of
 from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import disclosure_service_pb2 as disclosure_pb
 from exchange.v1 import representation_service_pb2 as representation_pb
@@ -63,6 +64,9 @@ async def gather(look: Look, case: Case) -> bytes:
             withheld[name] = list(getattr(page, "withheld_fields", ()))
         whole[name] = rows
     whole["receipts"] = [json.loads(await _receipt(look, one["consent_id"])) for one in whole["consents"]]
+    known = await known_of(look)
+    # What the paper calls an organisation and a law; it is about nobody.
+    whole |= {"organisations": dict(known.names), "articles": dict(known.articles)}
     whole["withheld"] = withheld
     return json.dumps(whole, ensure_ascii=False).encode()
 
