@@ -6,7 +6,7 @@ Source: c2sp.org/tlog-checkpoint, c2sp.org/signed-note, c2sp.org/tlog-cosignatur
 from __future__ import annotations
 
 from base64 import b64decode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.console.refusals import AnswerRefused
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _DASH: Final = "\u2014 "
 _LINES_MIN: Final = 3
+# A witness is asked each second; who is silent for longer is away.
+LATE: Final = timedelta(minutes=10)
 # Key, time and signature: on Ed25519, and on ML-DSA-44.
 _TIMED: Final = (4 + 8 + 64, 4 + 8 + 2420)
 
@@ -45,6 +47,10 @@ class LedgerState(NamedTuple):
     def sound(self) -> bool:
         """Tell whether nothing is amiss that can be seen from here."""
         return not self.trouble and self.quorum and not self.missing
+
+    def late(self, claimed: datetime | None, now: datetime) -> bool:
+        """Tell whether who is missing is away, not just behind; `claimed` is when the state was signed."""
+        return bool(self.missing) and claimed is not None and now - claimed > LATE
 
 
 async def ledger_state(look: Look) -> LedgerState:

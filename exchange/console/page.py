@@ -23,7 +23,7 @@ from exchange.console.session import COOKIE
 from exchange.v1.legal_basis_service_pb2 import ListProcessingActivitiesResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from jinja2 import Environment
     from starlette.datastructures import FormData
@@ -157,13 +157,15 @@ class Framed:
     def page(self, template: str, status: HTTPStatus, told: Mapping[str, Any]) -> Response:
         """Return HTML in one language."""
         role = None if self.session is None else self.session.role
+        menu = [page for page in self.shown.pages if page.menu and role in page.roles]
         around = {
             "language": self.words.language,
             "gettext": self.words.gettext,
             "ngettext": self.words.ngettext,
             "session": self.session,
-            "menu": [page for page in self.shown.pages if page.menu and role in page.roles],
+            "menu": menu,
             "path": self.request.url.path,
+            "within": self._within(menu),
             "here": self._here(status),
             "themed": self.shown.themed,
             "now": datetime.fromtimestamp(self.shown.clock(), UTC),
@@ -173,6 +175,13 @@ class Framed:
         }
         text = self.shown.templates.get_template(template).render(around | dict(told))
         return Response(text, status, {"Content-Type": HTML})
+
+    def _within(self, menu: Sequence[Page]) -> str:
+        """Return the address of the page in the navigation that this one is, or is behind; "" of none."""
+        path = self.request.url.path
+        if any(one.path == path for one in menu):
+            return path
+        return max((one.path for one in menu if path.startswith(f"{one.path}/")), key=len, default="")
 
     def _here(self, status: HTTPStatus) -> str:
         """Return where this very page is seen again; the beginning where it cannot be asked for once more."""

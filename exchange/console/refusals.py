@@ -6,6 +6,20 @@ Promises: nothing of what was asked is repeated; what the exchange refused is to
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
+
+from exchange.console.language import later
+
+# What the exchange says of a field, in words for who filled it in.
+FAULTS: Final = {
+    "must be printable text": later(
+        "Er staan tekens in die niemand ziet. Die komen vaak mee als u tekst plakt, of met een emoji. Ga"
+        " terug en typ de tekst zelf, of laat de emoji weg."
+    ),
+    "must not hold a burgerservicenummer": later(
+        "Er staat een burgerservicenummer in. Ga terug en haal het weg."
+    ),
+}
 
 
 class Refused(Exception):
@@ -75,3 +89,13 @@ class AnswerRefused(Refused):
         self.retry = retry
         self.message = message
         self.metadata = metadata or {}
+
+    @property
+    def judged(self) -> bool:
+        """Tell whether the gate refused, which is recorded; what a rule of the domain stops is not."""
+        return bool(self.decision_id)
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """Return what is wrong with fields, in Dutch, as far as there are words for it."""
+        return {name: FAULTS[wrong] for name, wrong in self.fields.items() if wrong in FAULTS}

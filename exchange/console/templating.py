@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from exchange.console.language import later
 from exchange.console.names import named
 from exchange.v1 import audit_service_pb2 as pb
 
@@ -23,6 +24,16 @@ HERE: Final = ZoneInfo("Europe/Amsterdam")
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
+# What somebody did, by the word that is stored of it; one that this version does not know stands as stored.
+DOING: Final = {
+    "READ": later("inzien"),
+    "SEARCH": later("opzoeken"),
+    "EXPORT": later("meegeven"),
+    "DISCLOSE": later("verstrekken"),
+    "SUBSCRIBE": later("volgen"),
+    "COMMAND": later("vastleggen"),
+    "EVALUATE": later("vragen of iets mag"),
+}
 
 
 def open_templates() -> Environment:
@@ -42,6 +53,7 @@ def open_templates() -> Environment:
         "left": left,
         "outcome": pb.DutyOutcome.Name,
         "named": named,
+        "doing": lambda stored: DOING.get(stored, stored),
     }
     templates.filters.update(filters)
     return templates

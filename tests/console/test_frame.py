@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,13 +13,18 @@ from adapters.sdk import errors
 from adapters.sdk.tokens import Person
 from exchange.console.app import QUERY_CHARS_MAX, find_pages
 from exchange.console.forms import FORM_BYTES_MAX
+from exchange.console.refusals import AnswerRefused
 from exchange.console.session import COOKIE
+from exchange.console.templating import TEMPLATES
+from exchange.v1.case_service_pb2 import FindCaseRequest, FindCaseResponse
 from tests.console.house import APPROVER, AUTHOR, INSIGHT, OFFICER, RESIDENT, House, Visitor
 from tests.server.town import CARE, DELIVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from google.protobuf.message import Message
 
 FORM = {"outcome": "DUTY_OUTCOME_EXECUTED", "duty": "NOTIFY-FG", "decision_id": "d-1", "request_id": "1"}
 
@@ -50,6 +57,46 @@ def test_no_page_holds_a_script_a_style_or_a_place_elsewhere(officer: Visitor) -
         assert "<script>" not in text
         assert "http://" not in text
         assert "https://" not in text
+
+
+def test_every_table_says_what_it_holds_and_every_heading_of_what() -> None:
+    tables = 0
+    for file in TEMPLATES.rglob("*.html"):
+        for table in re.findall(r"<table\b.*?</table>", file.read_text(encoding="utf-8"), re.DOTALL):
+            tables += 1
+            assert "<caption" in table, f"{file.name} has a table without a caption"
+            for heading in re.findall(r"<th\b[^>]*>", table):
+                assert "scope=" in heading, f"{file.name}: {heading}"
+    assert tables > 15
+
+
+def test_the_navigation_says_where_a_page_behind_another_is(house: House, officer: Visitor) -> None:
+    def marked(visitor: Visitor, path: str) -> list[tuple[str, str]]:
+        return re.findall(r'<li><a href="([^"]+)" aria-current="([^"]+)"', visitor.get(path).text)
+
+    assert marked(officer, "/grootboek") == [("/grootboek", "page")]
+    assert marked(officer, "/grootboek/gewist") == [("/grootboek", "true")]
+    assert marked(officer, "/toezicht/verzoeken") == [("/toezicht/verzoeken", "page")]
+    assert marked(officer, "/grootboekje") == []
+    assert marked(house.as_(RESIDENT), "/mijn/4/1") == [("/mijn/4", "true")]
+
+
+def test_the_foot_of_a_page_says_what_is_so(house: House, officer: Visitor) -> None:
+    """Nobody is recorded who is not signed in; a resident reads no jargon."""
+    recorded, in_plain = "met uw rol en het doel", "Dat u hier keek, staat ook bij Wie keek."
+    foot = {
+        who: visitor.get(path).text.partition("<footer>")[2]
+        for who, visitor, path in (
+            ("nobody", house.visitor(), "/"),
+            ("officer", officer, "/grootboek"),
+            ("resident", house.as_(RESIDENT), "/mijn/4"),
+        )
+    }
+    assert {who: (recorded in told, in_plain in told, "UTC" in told) for who, told in foot.items()} == {
+        "nobody": (False, False, True),
+        "officer": (True, False, True),
+        "resident": (False, True, False),
+    }
 
 
 def test_no_two_pages_have_one_address() -> None:
@@ -193,8 +240,39 @@ def test_what_the_gate_refuses_is_told_with_its_rules(house: House) -> None:
         visitor = house.as_(OFFICER)
     answer = visitor.get("/vandaag")
     assert answer.status_code == 403
-    assert "De poort heeft dit geweigerd." in answer.text
+    assert "De poort heeft dit geweigerd. Ook deze weigering is vastgelegd." in answer.text
     assert "R02" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("subject", "path", "said"),
+    [
+        (OFFICER, "/register", ("Een regel houdt dit tegen. Er is niets veranderd.", "is vastgelegd.")),
+        (RESIDENT, "/mijn/1", ("Dit mag niet volgens de regels. Er is niets veranderd.", "bij wie er keek.")),
+    ],
+    ids=["officer", "resident"],
+)
+def test_what_a_rule_behind_the_gate_stops_is_not_called_recorded(
+    house: House, monkeypatch: pytest.MonkeyPatch, subject: str, path: str, said: tuple[str, str]
+) -> None:
+    async def stopped(request: Message, *_: object) -> Message:
+        if isinstance(request, FindCaseRequest):
+            return FindCaseResponse(case_id="c-1", plan_id="p-1")
+        refused = AnswerRefused(
+            "RULE_BROKEN", "Dit kan nu niet.", HTTPStatus.CONFLICT, rules=("VERSION",), decision_id=decision
+        )
+        raise refused
+
+    visitor, (says, recorded) = house.as_(subject), said
+    monkeypatch.setattr(house.line, "ask", stopped)
+    decision = ""
+    page = visitor.get(path).text.partition("<footer>")[0]
+    assert says in page
+    assert recorded not in page
+    decision = "d-1"
+    page = visitor.get(path).text.partition("<footer>")[0]
+    assert says not in page
+    assert recorded in page
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,17 @@ def test_every_word_is_translated_and_nothing_else() -> None:
     known = words.single.keys() | words.plural.keys()
     assert sorted(said() - known) == []
     assert sorted(known - said()) == []
+
+
+def test_what_stands_in_a_word_stands_in_its_translation() -> None:
+    """A name that is filled in, misspelt in one language, is a page that breaks in that language alone."""
+
+    def filled_in(text: str) -> set[str]:
+        return set(re.findall(r"%(?:\([a-z_]+\))?[sd]", text))
+
+    words = load_words()[ENGLISH]
+    assert {dutch: told for dutch, told in words.single.items() if filled_in(dutch) != filled_in(told)} == {}
+    assert any(filled_in(dutch) for dutch in words.single)
 
 
 def test_dutch_is_what_the_pages_say() -> None:

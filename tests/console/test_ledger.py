@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.console.ledger_state import signer_of
+from exchange.console.ledger_state import LATE, LedgerState, ledger_state, signer_of
+from exchange.console.pages import ledger, today
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.receipt import parse_receipt, verify_receipt
 from exchange.ledger.verify import verify_pack
@@ -18,6 +19,7 @@ from tests.console.house import AUTHOR, INSIGHT, OFFICER
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exchange.console.page import Look
     from tests.console.house import House
     from tests.server.story import Story
 
@@ -80,7 +82,41 @@ def test_the_states_come_by_key_the_newest_first(house: House) -> None:
         assert visitor.get(f"/grootboek?onder={none}").status_code == 400
 
 
-def test_who_signed_along_is_told_with_its_moment_and_who_did_not_as_late() -> None:
+@pytest.mark.parametrize(
+    ("waited", "late"),
+    [
+        (timedelta(0), False),
+        (LATE - timedelta(microseconds=1), False),
+        (LATE, False),
+        (LATE + timedelta(microseconds=1), True),
+    ],
+    ids=["now", "before", "on", "behind"],
+)
+def test_a_witness_that_misses_is_late_after_ten_minutes(waited: timedelta, *, late: bool) -> None:
+    now = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+    missing = LedgerState(missing=("getuige.example",), quorum=True)
+    assert timedelta(minutes=10) == LATE
+    assert missing.late(now - waited, now) is late
+    assert not missing.late(None, now), "nobody knows when the state was signed"
+    assert not LedgerState(quorum=True).late(now - 2 * LATE, now), "nobody misses"
+
+
+def test_who_is_late_is_told_apart_from_who_is_behind(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    visitor = house.as_(OFFICER)
+
+    async def one_misses(look: Look) -> LedgerState:
+        return (await ledger_state(look))._replace(missing=("getuige.example",))
+
+    for page in (ledger, today):
+        monkeypatch.setattr(page, "ledger_state", one_misses)
+    assert '<span class="mark warn">ontbreekt nog</span>' in visitor.get("/grootboek").text
+    # A moment without it is no alarm on Today, where states follow each other by the second.
+    assert '<a href="#grootboek" class="warn">' in visitor.get("/vandaag").text
+    monkeypatch.setattr("exchange.console.ledger_state.LATE", timedelta(days=-1))
+    assert '<span class="mark bad">ontbreekt, te laat</span>' in visitor.get("/grootboek").text
+
+
+def test_who_signed_along_is_told_with_its_moment() -> None:
     at = int(datetime(2026, 11, 26, 9, 0, tzinfo=UTC).timestamp())
     line = b64encode(b"\0" * 4 + at.to_bytes(8, "big") + b"\0" * 64).decode()
     assert signer_of("getuige.example", line) == ("getuige.example", datetime.fromtimestamp(at, UTC))

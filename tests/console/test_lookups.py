@@ -176,6 +176,8 @@ def test_names_take_a_reason_and_a_second_person(month: Month, officer: Visitor)
     assert names.text.count(f"<code>{month.professional}</code>") == 2
     assert names.text.count('href="/beslissing/') == 2
     assert "Zonder vervolg" in names.text
+    # The number of an organisation stands on a line of its own: no stop comes behind it, and no sentence.
+    assert re.search(r'class="oin">[0-9]{20}</span></p>\n<p>Vraag de professional', names.text)
     assert officer.get(month.at("onverklaard", taak=TASK, kenmerk="1")).status_code == 200
     assert "Lees de namen" in officer.get(month.at("cel", taak=TASK)).text
     # To who asked, and to nobody else.

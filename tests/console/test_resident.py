@@ -356,6 +356,29 @@ def test_texts_for_residents_that_are_not_right_stop_the_start(
         console_of(settings, HERE, house.line, log=None, clock=house.town.now, fresh=os.urandom)
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("Dit klopt\u200b niet.", "Er staan tekens in die niemand ziet."),
+        ("Wij \U0001f468\u200d\U0001f467", "Er staan tekens in die niemand ziet."),
+        ("Mijn nummer is 999990019.", "Er staat een burgerservicenummer in."),
+    ],
+    ids=["pasted", "emoji", "number"],
+)
+def test_words_that_cannot_be_kept_are_told_as_such(me: Visitor, words: str, says: str) -> None:
+    form = form_of(me, "/mijn/4/2", "/mijn/4/2/vraag") | {"woorden": words}
+    answer = me.post("/mijn/4/2/vraag", form)
+    assert answer.status_code == 400
+    said = words_of(answer.text)
+    assert "Wat u invulde klopt nog niet" in said
+    assert f"Wat u schreef: {says}" in said
+    assert words not in answer.text
+    for stored in ("statement", "REQUEST_INVALID", "BSN_REFUSED", "printable"):
+        assert stored not in said
+    kept = me.post("/mijn/4/2/vraag", form | {"woorden": "Dit\u00a0klopt\r\nniet. \U0001f468"})
+    assert kept.status_code == 303
+
+
 def test_who_has_no_plan_is_told_that_and_no_more(town: Town, house: House) -> None:
     person = house.people[-1]
     other = next(town.bsns)
@@ -366,5 +389,12 @@ def test_who_has_no_plan_is_told_that_and_no_more(town: Town, house: House) -> N
             answer = visitor.get(path)
             assert answer.status_code == 404
             assert "Er is hier geen plan van u." in answer.text
+            # The beginning would lead back here: who came for a child is shown where to say so.
+            assert 'class="button" href="/mijn/6"' in answer.text
+            assert 'class="button" href="/"' not in answer.text
+        visitor.post("/weergave", {"csrf": visitor.csrf("/mijn/6"), "stand": "1", "terug": "/mijn/6"})
+        seen_along = visitor.get("/mijn/1").text
+        assert "<h1>Overzicht</h1>" in seen_along
+        assert "<title>Overzicht</title>" in seen_along
     finally:
         stranger.close()

@@ -57,6 +57,13 @@ def test_the_day_shows_what_waits_and_what_was_refused(house: House, broken: str
     assert re.search(r"nog [1-9][0-9]* (?:uur|dagen)", page.text)
     assert "bladen zijn ondertekend" in page.text
     assert "Er is de laatste zeven dagen niets geweigerd." not in page.text
+    # What was done stands in words, in both languages, and never as it is stored.
+    assert '<td data-head="Wat">inzien</td>' in page.text
+    english = house.as_(OFFICER)
+    english.get("/taal/en")
+    assert '<td data-head="What">read</td>' in english.get("/vandaag").text
+    assert "· inzien" in house.as_(OFFICER).get("/raadplegingen").text
+    assert not re.search(r">READ<|· READ", page.text)
 
 
 def test_a_look_at_the_day_is_itself_recorded(house: House) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from contextlib import aclosing
-from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -36,8 +35,6 @@ ENTRY_CHARS_MAX: Final = 4_096
 READERS: Final = (OFFICER, AUTHOR, APPROVER)
 PAGE_ROWS: Final = 10
 PACK: Final = "audit-pack.zip"
-# A witness is asked each second; who is silent so long is away.
-LATE: Final = timedelta(minutes=10)
 AUDIT: Final = Claim(purpose=PURPOSE_AUDIT, legal_basis="FG-AUDIT-39")
 
 
@@ -74,12 +71,11 @@ async def show(look: Look) -> Response:
         # What nobody asked: whether it only grew since the state before.
         since = past.rows[1].size
     claimed = next((one.claim_time for one in past.rows if one.size == state.size), None)
-    waited = timedelta(0) if claimed is None else look.now - as_datetime(claimed)
     return look.page(
         "ledger.html",
         ledger=state,
         claimed=claimed,
-        late=bool(state.missing) and waited > LATE,
+        late=state.late(None if claimed is None else as_datetime(claimed), look.now),
         past=past,
         proven=await _proven(look, since) if since else None,
         officer=look.session.role is OFFICER,
