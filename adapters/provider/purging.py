@@ -18,6 +18,7 @@ from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
     from adapters.provider.desk import Desk
+    from adapters.sdk.bsn import Bsn
     from adapters.sdk.purges import PurgeAsked
 
 LOOK_EVERY_MS: Final = 3_600_000
@@ -65,6 +66,9 @@ class Purging:
         desk, plans = self._desk, asked.plan_ids
         people = desk.register.people_of(plans) | desk.errands.people_of(plans)
         for pseudonym in people:
+            resident = desk.register.resident(pseudonym)
+            if resident is not None:
+                self._forget_refused(pseudonym, resident.bsn)
             for folder, name in desk.register.files_of(pseudonym):
                 place = desk.config.archive if folder == "archive" else desk.config.outbox
                 (place / name).unlink(missing_ok=True)
@@ -72,9 +76,6 @@ class Purging:
                 path.unlink(missing_ok=True)
             for name in desk.about.left(pseudonym):
                 (desk.config.outbox / name).unlink(missing_ok=True)
-            resident = desk.register.resident(pseudonym)
-            if resident is not None:
-                erase(desk.config.rejected, partial(is_about, bsn=resident.bsn))
         with desk.journal.transaction():
             for pseudonym in people:
                 desk.register.forget(pseudonym)
@@ -87,3 +88,11 @@ class Purging:
             if desk.errands.forget_plans(plans) or people:
                 self._erasures.begin(asked.erasure_id)
         desk.journal.fold_log()
+
+    def _forget_refused(self, pseudonym: str, bsn: Bsn) -> None:
+        """Find by the number what nobody read: what was put aside, and what was answered with a refusal."""
+        desk = self._desk
+        tied = desk.register.files_of_somebody()
+        erase(desk.config.rejected, partial(is_about, bsn=bsn))
+        erase(desk.config.archive, lambda path: path.name not in tied and is_about(path, bsn))
+        desk.about.find_sent(pseudonym, bsn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from adapters.provider.purging import LOOK_EVERY_MS, Purging
 from adapters.provider.xml import emit
 from adapters.sdk.errors import Refusal, Unreachable
 from adapters.sdk.purges import PurgeAsked
-from tests.provider.around import Both, agreed
+from tests.provider.around import ONE, Both, agreed, answers, sent
 from tests.provider.builders import BSN, SURNAME, message
 from tests.provider.envelopes import envelope
 from tests.provider.told import Purges
@@ -78,6 +79,35 @@ def test_what_was_refused_goes_too_and_what_is_of_others_stays(both: Both) -> No
     ask(both, ERASURE)
     look(side)
     assert side.names("rejected") == ["other.xml", "other.xml.reason.txt"]
+    assert both.world.held().purged == {"erasure-1": True}
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_what_was_answered_with_a_refusal_goes_too(both: Both, *, taken: bool) -> None:
+    side = both.provider
+    if taken:
+        agreed(both)
+        both.work(2)
+    else:
+        # Of this resident no message was ever taken: what leads to them is the plan that did not fit.
+        both.world.open_plan(PLAN, BSN)
+    wrong = dataclasses.replace(ONE, number=777)
+    begun = wrong.starts_on.replace(year=wrong.starts_on.year - 1)
+    side.drop("plan.xml", sent(dataclasses.replace(wrong, starts_on=begun), identification="Z1"))
+    if taken:
+        # Refused before it was asked whose it is: by a rule within the message, and by its identification.
+        side.drop(
+            "rule.xml",
+            sent(dataclasses.replace(wrong, starts_on=begun.replace(year=2090)), identification="Z2"),
+        )
+        side.drop("taken.xml", sent(wrong, identification="Z1"))
+    both.provider.work()
+    assert len(answers(both)) == (3 if taken else 1)
+    assert all(answers(both))
+    assert {"plan.xml", "journal.db-wal"} <= set(traces(side))
+    ask(both, ERASURE)
+    look(side)
+    assert traces(side) == []
     assert both.world.held().purged == {"erasure-1": True}
 
 
