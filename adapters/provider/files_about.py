@@ -56,7 +56,7 @@ class FilesAbout:
         self._connection.executemany("INSERT OR IGNORE INTO sent_about VALUES (?, ?)", rows)
 
     def find_sent(self, pseudonym: str, bsn: Bsn) -> None:
-        """Remember of which messages of ours that are tied to nobody a person is: refusals repeat who it was."""
+        """Tie the messages of ours to a person that name them and are tied to nobody, such as a refusal."""
         self._connection.execute(
             "INSERT OR IGNORE INTO sent_about SELECT name, ? FROM outbox "
             "WHERE pseudonym IS NULL AND instr(content, ?)",
