@@ -199,7 +199,8 @@ def test_none_goes_before_one_that_was_left_though_the_exchange_is_back(
     of_each(both, 6)
     # The first, and its own correction: the same resident and number, another product size.
     both.provider.drop(f"{place:02d}.xml", sent(numbered(100), identification="B00", bsn=BSNS[0]))
-    port, failed, taken = both.provider.port, [], both.provider.service._party
+    port, taken = both.provider.port, both.provider.service._party
+    failed: list[bytes] = []
     find_case, judge = port.find_case, taken.judge
     judged: list[str] = []
 
