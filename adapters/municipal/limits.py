@@ -1,8 +1,8 @@
 """What the exchange asks of what we hold: to erase it, or to leave it alone. Once an hour, before all else.
 
 Promises: after an erasure nothing of the resident is left in the journal, in the Objects API or in what was
-refused, and then the exchange is told; of a restricted plan nothing that waits is told; what lies in the case file itself is the
-organisation's own to judge, and a person hears of it.
+refused, and then the exchange is told; of a restricted plan nothing that waits is told; what lies in the case
+file itself is the organisation's own to judge, and a person hears of it.
 Source: GDPR 4(3), 17, 18, 19; Archiefwet 1995, for the case file.
 """
 

@@ -2,8 +2,8 @@
 
 Promises: answered 204 once what is to be looked at stands on disk, so that what was told is not lost by a
 kill; a message only says where to look, so that one that comes twice, late or out of order does no harm; a
-body that is no message is kept sealed in rejected/ with its reason; where either cannot be kept nothing is taken,
-and 503 asks to come again; listens on this machine only, behind the organisation's own proxy.
+body that is no message is kept sealed in rejected/ with its reason; where either cannot be kept nothing is
+taken, and 503 asks to come again; listens on this machine only, behind the organisation's own proxy.
 Source: Notificaties API 1.0.1, the webhook of a consumer.
 """
 
