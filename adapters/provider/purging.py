@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Final
 from adapters.kit.erasures import Erasures
 from adapters.kit.put_aside import erase, expire
 from adapters.provider.files_about import is_about
+from adapters.provider.folders import passing
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from adapters.provider.desk import Desk
     from adapters.sdk.bsn import Bsn
     from adapters.sdk.purges import PurgeAsked
@@ -71,11 +74,11 @@ class Purging:
                 self._forget_refused(pseudonym, resident.bsn)
             for folder, name in desk.register.files_of(pseudonym):
                 place = desk.config.archive if folder == "archive" else desk.config.outbox
-                (place / name).unlink(missing_ok=True)
+                _remove(place / name)
             for path in desk.about.kept(pseudonym, desk.config.archive):
                 path.unlink(missing_ok=True)
             for name in desk.about.left(pseudonym):
-                (desk.config.outbox / name).unlink(missing_ok=True)
+                _remove(desk.config.outbox / name)
         with desk.journal.transaction():
             for pseudonym in people:
                 desk.register.forget(pseudonym)
@@ -96,3 +99,9 @@ class Purging:
         erase(desk.config.rejected, partial(is_about, bsn=bsn))
         erase(desk.config.archive, lambda path: path.name not in tied and is_about(path, bsn))
         desk.about.find_sent(pseudonym, bsn)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    # And what a kill left of writing it.
+    passing(path).unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,6 +81,32 @@ def test_what_was_refused_goes_too_and_what_is_of_others_stays(both: Both) -> No
     look(side)
     assert side.names("rejected") == ["other.xml", "other.xml.reason.txt"]
     assert both.world.held().purged == {"erasure-1": True}
+
+
+def test_nothing_is_told_erased_while_the_log_of_the_journal_cannot_be_folded(both: Both) -> None:
+    agreed(both)
+    both.work(2)
+    side = both.provider
+    # What a kill left while it was written.
+    name = next(
+        name
+        for folder, name in side.desk.register.files_of(pseudonym(PROVIDER_OIN, BSN).hex())
+        if folder == "outbox"
+    )
+    (side.config.outbox / f".{name}.part").write_text(BSN)
+    side.journal.connection.execute("PRAGMA busy_timeout = 1")
+    reader = sqlite3.connect(side.config.journal, isolation_level=None)
+    try:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM outbox").fetchone()
+        ask(both, ERASURE)
+        look(side)
+        assert (both.world.held().purged, traces(side) != []) == ({}, True)
+        assert '"purge_failed"' in side.out.getvalue()
+    finally:
+        reader.close()
+    look(side)
+    assert (both.world.held().purged, traces(side)) == ({"erasure-1": True}, [])
 
 
 @pytest.mark.parametrize("taken", [True, False])
