@@ -289,8 +289,8 @@ class Journal:
         Nothing goes before an older message about the same person that is to be tried again later.
         """
         return self._waiting(
-            f"state = 'waiting' AND {is_due('next_attempt_ms')} AND NOT EXISTS ({_OLDER} "
-            f"AND older.next_attempt_ms > ? AND NOT {is_due('older.next_attempt_ms')}) ORDER BY number LIMIT ?",
+            f"state = 'waiting' AND {is_due('next_attempt_ms')} AND NOT EXISTS ({_OLDER} AND "
+            f"older.next_attempt_ms > ? AND NOT {is_due('older.next_attempt_ms')}) ORDER BY number LIMIT ?",
             (now_ms, now_ms, now_ms, now_ms, now_ms, limit),
         )
 
