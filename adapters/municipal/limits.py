@@ -49,15 +49,18 @@ class Restraints:
             for told in desk.exchange.restrictions.told():
                 self._take(told)
             for asked in desk.exchange.purges.asked():
-                self._purge(asked)
+                self._try(asked)
         except SdkError as error:
             desk.log.warning("limits_not_now", error=type(error).__name__)
+
+    def _try(self, asked: PurgeAsked) -> None:
+        """Purge; what could not be taken away is not erased, is asked for again, and holds up no other."""
+        try:
+            self._purge(asked)
         except OutwardError as error:
-            # What could not be taken away is not erased: it is asked for again.
-            desk.alarm("purge_failed", code=error.code)
+            self._desk.alarm("purge_failed", code=error.code)
         except OSError as error:
-            # Nor what a file still holds.
-            desk.alarm("purge_failed", error=type(error).__name__)
+            self._desk.alarm("purge_failed", error=type(error).__name__)
 
     def _ask_again(self) -> None:
         """Try what a restriction stopped once a day: a desk that reads its own is not told of the lifting."""

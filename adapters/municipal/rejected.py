@@ -76,7 +76,7 @@ class Rejected:
 
     def erase(self, bsns: Collection[Bsn], cases: Collection[str]) -> None:
         """Remove what names one of these residents or cases. Raises as `keep`."""
-        if not self._config.rejected.is_dir():
+        if not (bsns or cases) or not self._config.rejected.is_dir():
             return
         numbers = [bsn.reveal() for bsn in bsns]
 

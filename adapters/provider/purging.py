@@ -41,17 +41,29 @@ class Purging:
         if desk.steady_ms < self._next_look_ms:
             return
         self._next_look_ms = desk.steady_ms + LOOK_EVERY_MS
+        self._expire()
         try:
-            gone = expire(desk.config.rejected, desk.now_ms, desk.config.rejected_days)
-            if gone:
-                desk.log.warning("rejected_expired", count=gone)
             for asked in desk.exchange.purges.asked():
-                self._carry_out(asked)
+                self._try(asked)
         except SdkError as error:
             desk.log.warning("purge_not_now", error=type(error).__name__)
+
+    def _expire(self) -> None:
+        desk = self._desk
+        try:
+            gone = expire(desk.config.rejected, desk.now_ms, desk.config.rejected_days)
         except OSError as error:
-            # A file that cannot be taken away is not erased: somebody must look.
-            desk.alarm("purge_failed", error=type(error).__name__)
+            desk.alarm("rejected_failed", error=type(error).__name__)
+            return
+        if gone:
+            desk.log.warning("rejected_expired", count=gone)
+
+    def _try(self, asked: PurgeAsked) -> None:
+        try:
+            self._carry_out(asked)
+        except OSError as error:
+            # A file that cannot be taken away is not erased: somebody must look. Others are not held up.
+            self._desk.alarm("purge_failed", error=type(error).__name__)
 
     def _carry_out(self, asked: PurgeAsked) -> None:
         desk = self._desk

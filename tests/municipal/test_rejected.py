@@ -34,7 +34,7 @@ class Exchange:
 
     def __init__(self) -> None:
         self.waiting: list[PurgeAsked] = []
-        self.answers: list[bool] = []
+        self.answers: list[tuple[str, bool]] = []
 
     @property
     def restrictions(self) -> Exchange:
@@ -48,9 +48,9 @@ class Exchange:
     def asked(self) -> tuple[PurgeAsked, ...]:
         return tuple(self.waiting)
 
-    def answer(self, _erasure_id: str, *, erased: bool) -> None:
-        self.waiting.clear()
-        self.answers.append(erased)
+    def answer(self, erasure_id: str, *, erased: bool) -> None:
+        self.waiting = [one for one in self.waiting if one.erasure_id != erasure_id]
+        self.answers.append((erasure_id, erased))
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_who_is_erased_takes_along_what_was_refused(
     adapter.work(1)
     (left,) = door.kept.listed()
     assert door.kept.read(left.name) == OTHER.encode()
-    assert (exchange.answers, adapter.events.count("rejected_erased")) == ([True], 1)
+    assert (exchange.answers, adapter.events.count("rejected_erased")) == ([("e-1", True)], 1)
 
 
 def test_what_cannot_be_taken_away_is_not_erased_and_is_asked_for_again(
@@ -142,7 +142,8 @@ def test_what_cannot_be_taken_away_is_not_erased_and_is_asked_for_again(
 ) -> None:
     adapter.service.desk.links.know("ab" * 32, Bsn(BSN), PLAN, "case-1")
     door.keep_body(BSN.encode(), "why")
-    exchange.waiting.append(PurgeAsked("e-1", (PLAN,)))
+    # The second is of nobody here: the first does not hold it up.
+    exchange.waiting += [PurgeAsked("e-1", (PLAN,)), PurgeAsked("e-2", ("plan-9",))]
 
     def fails(*_asked: object) -> int:
         raise OSError(5, "Input/output error")
@@ -150,11 +151,11 @@ def test_what_cannot_be_taken_away_is_not_erased_and_is_asked_for_again(
     with monkeypatch.context() as broken:
         broken.setattr("adapters.kit.put_aside.erase", fails)
         adapter.work(1)
-    assert (exchange.answers, "purge_failed" in adapter.events) == ([], True)
+    assert (exchange.answers, "purge_failed" in adapter.events) == ([("e-2", False)], True)
     assert adapter.service.desk.links.holds(PLAN)
     adapter.clock.pass_by(milliseconds=LOOK_EVERY_MS)
     adapter.work(1)
-    assert (exchange.answers, names(adapter)) == ([True], [])
+    assert (exchange.answers[1:], names(adapter)) == ([("e-1", True)], [])
 
 
 def test_what_lies_there_in_the_clear_is_sealed_at_the_start(adapter: Adapter, door: Rejected) -> None:

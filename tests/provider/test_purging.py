@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.provider import by_hand
+from adapters.provider.journal import Outgoing
 from adapters.provider.purging import LOOK_EVERY_MS, Purging
 from adapters.provider.xml import emit
+from adapters.sdk.bsn import Bsn
 from adapters.sdk.errors import Refusal, Unreachable
 from adapters.sdk.purges import PurgeAsked
 from tests.provider.around import ONE, Both, agreed, answers, sent
-from tests.provider.builders import BSN, SURNAME, message
+from tests.provider.builders import BSN, SURNAME, message, resident
 from tests.provider.envelopes import envelope
 from tests.provider.told import Purges
 from tests.provider.world import MUNICIPALITY_OIN, OTHER_BSN, PLAN, PROVIDER_OIN, pseudonym
@@ -107,6 +109,28 @@ def test_nothing_is_told_erased_while_the_log_of_the_journal_cannot_be_folded(bo
         reader.close()
     look(side)
     assert (both.world.held().purged, traces(side)) == ({"erasure-1": True}, [])
+
+
+def test_what_cannot_be_taken_away_holds_up_no_other_erasure(both: Both) -> None:
+    agreed(both)
+    both.work(2)
+    side = both.provider
+    # A folder with a reason beside it, past its days; and a file of another plan's resident that will not go.
+    (side.config.rejected / "a").mkdir()
+    (side.config.rejected / "a.reason.txt").touch()
+    os.utime(side.config.rejected / "a.reason.txt", (0, 0))
+    both.world.open_plan("plan-2", OTHER_BSN)
+    side.desk.errands.plan_is_of("plan-2", "other")
+    side.desk.register.remember("other", resident(bsn=Bsn(OTHER_BSN)))
+    side.desk.journal.send(Outgoing("X.xml", "WMO305", "X", b"x", pseudonym="other"), 1)
+    (side.config.outbox / "X.xml").mkdir()
+    ask(both, PurgeAsked("erasure-0", ("plan-2",)), ERASURE)
+    look(side)
+    assert both.world.held().purged == {"erasure-1": True}
+    # Of the other, who bears the same name, all is there still.
+    assert traces(side) == ["journal.db"]
+    said = side.out.getvalue()
+    assert ('"rejected_failed"' in said, said.count('"purge_failed"')) == (True, 1)
 
 
 @pytest.mark.parametrize("taken", [True, False])
