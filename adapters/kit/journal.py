@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
-from adapters.kit.steps import step
+from adapters.kit.steps import fold_log, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -110,8 +110,8 @@ class Journal:
         self.connection.close()
 
     def fold_log(self) -> None:
-        """Fold SQLite's log into the file: it still holds the pages of what was deleted."""
-        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Fold SQLite's log into the file: it still holds what was deleted. Raises StillRead (OSError)."""
+        fold_log(self.connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from adapters.sdk.logs import AdapterLog
+
 REASON: Final = ".reason.txt"
 SEALED: Final = ".sealed"
 # More than any input may have; of a longer one the beginning is kept, and its reason says so.
 KEPT_BYTES_MAX: Final = 1024 * 1024
 DAY_NS: Final = 24 * 3_600 * 10**9
 UNREAD: Final = ".unread"
+TIDY_EVERY_MS: Final = 3_600_000
 
 
 class CannotOpen(Exception):
@@ -71,8 +74,15 @@ def expire(folder: Path, now_ms: int, days: int) -> int:
     paths = folder.iterdir() if folder.is_dir() else ()
     names = {path.name.removesuffix(REASON) for path in paths if not path.is_dir()}
     found = [folder / name for name in sorted(names) if _refused_ns(folder / name) < oldest_ns]
+    stuck: OSError | None = None
     for path in found:
-        _remove(path)
+        try:
+            _remove(path)
+        except OSError as error:
+            # Told once the others are gone: one that will not go keeps none of them.
+            stuck = error
+    if stuck is not None:
+        raise stuck
     return len(found)
 
 
@@ -163,6 +173,21 @@ class PutAside:
             _remove(place)
             raise
 
+    def keep(self, name: str, content: bytes, reason: str) -> None:
+        """Seal content under a name, its reason first; again under the same name, it is as it was last.
+
+        Raises OSError; what was kept under the name before stays then.
+        """
+        place = self._folder / f"{name}{SEALED}"
+        fresh = not place.exists()
+        self._write(reason_of(place), reason)
+        try:
+            put_whole(place, self._sealed(place.name, content), self._now_ms() * 1_000_000)
+        except OSError:
+            if fresh:
+                _remove(place)
+            raise
+
     def say(self, name: str, reason: str) -> None:
         """Write a reason of which no file is kept. Raises OSError."""
         self._write(self._folder / f"{name}{REASON}", reason)
@@ -199,7 +224,7 @@ class PutAside:
 
     def _seal_one(self, path: Path) -> None:
         content, refused_ns = _read(path), path.lstat().st_mtime_ns
-        place = path.with_name(f"{path.stem}{SEALED}")
+        place = self._free(path, content)
         for before in (path.with_name(f"{path.stem}{REASON}"), reason_of(path), reason_of(place)):
             with suppress(FileNotFoundError):
                 refused_ns = before.lstat().st_mtime_ns
@@ -208,11 +233,21 @@ class PutAside:
         put_whole(place, self._sealed(place.name, content), refused_ns)
         path.unlink()
 
+    def _free(self, path: Path, content: bytes) -> Path:
+        """Return where what lies in the clear goes: by its name without an end, unless another has that."""
+        place = path.with_name(f"{path.stem}{SEALED}")
+        # Again after a kill it is the same content.
+        with suppress(FileNotFoundError, CannotOpen):
+            if self._opened(place) == content[:KEPT_BYTES_MAX]:
+                return place
+        return path.with_name(f"{path.name}{SEALED}") if place.exists() else place
+
     def erase(self, is_about: Callable[[bytes], bool]) -> int:
         """Remove what is about somebody; return how many. What opens for nobody goes with its time."""
 
         def found(path: Path) -> bool:
-            with suppress(CannotOpen):
+            # Or taken away by somebody meanwhile.
+            with suppress(CannotOpen, FileNotFoundError):
                 return path.suffix == SEALED and is_about(self._opened(path))
             return False
 
@@ -247,3 +282,39 @@ def _first_line(reason: Path) -> str:
     with suppress(FileNotFoundError):
         return reason.read_text(encoding="utf-8").partition("\n")[0]
     return ""
+
+
+# --- once an hour -------------------------------------------------------------------------------------------
+
+
+class Tidying:
+    """Seals and ages a folder, and tells of it. Owned by the thread that works."""
+
+    def __init__(self, kept: PutAside, days: int, log: AdapterLog, now_ms: Callable[[], int]) -> None:
+        self._kept: Final = kept
+        self._days: Final = days
+        self._log: Final = log
+        self._now_ms: Final = now_ms
+        self._next_ms = 0
+        self._last_ms = 0
+        self._started = False
+
+    def work(self) -> None:
+        """Seal at the start what lies in the clear; once an hour, remove what was refused long enough ago."""
+        # A clock that was set back is no reason to wait until it is there again.
+        if self._last_ms <= self._now_ms() < self._next_ms:
+            return
+        try:
+            sealed = 0 if self._started else self._kept.seal_clear()
+            self._started = True
+            gone = self._kept.expire(self._days)
+        except OSError as error:
+            # Looked at again at the next pass: what cannot be sealed or taken away is for a person.
+            self._log.error("rejected_failed", error=type(error).__name__)
+            return
+        self._last_ms = self._now_ms()
+        self._next_ms = self._last_ms + TIDY_EVERY_MS
+        if sealed:
+            self._log.warning("rejected_sealed", count=sealed)
+        if gone:
+            self._log.warning("rejected_expired", count=gone)

@@ -255,5 +255,5 @@ def _read(kept: Path) -> dict[str, tuple[float, float]]:
     try:
         told = json.loads(kept.read_bytes())
         return {str(name): (float(until), float(seconds)) for name, (until, seconds) in told.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         return {}

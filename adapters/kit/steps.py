@@ -8,6 +8,7 @@ Source: SQLite (SAVEPOINT; after SQLITE_FULL, SQLITE_IOERR and the like a transa
 
 from __future__ import annotations
 
+import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,3 +34,17 @@ def step(connection: sqlite3.Connection) -> Iterator[None]:
             else:
                 connection.execute("ROLLBACK")
         raise
+
+
+class StillRead(OSError):
+    """Somebody reads the file, a backup perhaps: what was deleted lies in SQLite's log still."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EBUSY, "SQLite's log cannot be folded while somebody reads")
+
+
+def fold_log(connection: sqlite3.Connection) -> None:
+    """Fold SQLite's log into the file: it still holds the pages of what was deleted. Raises StillRead."""
+    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise StillRead

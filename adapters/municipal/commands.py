@@ -1,7 +1,7 @@
 """`exchange-adapter municipal`: what a person calls.
 
-Promises: nothing printed holds a BSN, a name or a text of a case, also by `explain`, which
-counts the words of the one file it is given.
+Promises: nothing printed holds a BSN, a name or a text of a case, also by `explain`, which counts the words
+of the one file it is given; but for `rejected` with a name, which prints what came.
 Source: the command line's promises, `exchange/cli/README.md`.
 """
 
@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
+from adapters.kit.put_aside import CannotOpen
 from adapters.municipal import running
 from adapters.municipal.config import load_config
 from adapters.municipal.errors import ConfigInvalid, ForAPerson
@@ -68,6 +69,25 @@ def explain(
     except ForAPerson as person:
         typer.echo(f"a person must look: {person.reason}")
         raise typer.Exit(EXIT_NOT_SO) from None
+
+
+@municipal.command()
+def rejected(
+    config: ConfigFile,
+    name: Annotated[str, typer.Argument(help="One of those that are listed; none lists them.")] = "",
+) -> None:
+    """List what was refused, or print one of it as it came: it may hold a BSN."""
+    kept = running.rejected(load_config(config))
+    if not name:
+        for one in kept.listed():
+            typer.echo(f"{one.name} {one.refused_on} {one.reason}")
+        return
+    try:
+        typer.echo(kept.read(name), nl=False)
+    except KeyError:
+        raise ConfigInvalid("nothing that was refused has this name; without one it is listed") from None
+    except CannotOpen:
+        raise ConfigInvalid("this file does not open with the key in the state folder") from None
 
 
 @municipal.command()

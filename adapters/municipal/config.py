@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+REJECTED_DAYS: Final = 30
 POLL_MS: Final = 1_000
 POLL_MS_LEAST: Final = 10
 POLL_MS_MOST: Final = 60_000
@@ -116,6 +117,7 @@ class Config:
     credentials: Path
     state: Path
     rejected: Path
+    rejected_days: int
     desk: str
     poll_ms: int
     sweep_s: int
@@ -151,6 +153,11 @@ class Config:
         return self.state / "waits.json"
 
     @property
+    def seal_key(self) -> Path:
+        """Return the file of the key that what was refused is sealed with."""
+        return self.state / "seal.key"
+
+    @property
     def lock(self) -> Path:
         """Return the file that keeps a second adapter off the same state."""
         return self.state / "lock"
@@ -172,6 +179,7 @@ def load_config(file: Path) -> Config:
         credentials=base / table.text("credentials"),
         state=base / table.text("state"),
         rejected=base / table.text("rejected"),
+        rejected_days=table.number("rejected_days", REJECTED_DAYS, 1, 365),
         desk=table.text("desk", _WORD),
         poll_ms=table.number("poll_ms", POLL_MS, POLL_MS_LEAST, POLL_MS_MOST),
         sweep_s=table.number("sweep_s", SWEEP_S, SWEEP_S_LEAST, 24 * 3_600),

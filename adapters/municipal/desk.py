@@ -17,6 +17,7 @@ from adapters.kit.rates import REAL, Limits, Pace
 from adapters.municipal.case_system import CaseSystem, zgw_api
 from adapters.municipal.links import SCHEMA, Links
 from adapters.municipal.registers import Brp, Objects
+from adapters.municipal.rejected import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,7 @@ class Desk:
         self.journal: Final = journal
         self.links: Final = Links(journal)
         self.log: Final = log
+        self.rejected: Final = Rejected(config, log, lambda: self.now_ms)
         self.cases: Final = CaseSystem(config, self._seconds, self.limits[ZGW])
         self.documents: Final = self._documents(config)
         self.brp: Final = Brp(config, config.brp, self.limits[BRP])

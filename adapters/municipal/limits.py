@@ -1,8 +1,8 @@
 """What the exchange asks of what we hold: to erase it, or to leave it alone. Once an hour, before all else.
 
-Promises: after an erasure nothing of the resident is left in the journal or in the Objects API, and then the
-exchange is told; of a restricted plan nothing that waits is told; what lies in the case file itself is the
-organisation's own to judge, and a person hears of it.
+Promises: after an erasure nothing of the resident is left in the journal, in the Objects API or in what was
+refused, and then the exchange is told; of a restricted plan nothing that waits is told; what lies in the case
+file itself is the organisation's own to judge, and a person hears of it.
 Source: GDPR 4(3), 17, 18, 19; Archiefwet 1995, for the case file.
 """
 
@@ -49,12 +49,18 @@ class Restraints:
             for told in desk.exchange.restrictions.told():
                 self._take(told)
             for asked in desk.exchange.purges.asked():
-                self._purge(asked)
+                self._try(asked)
         except SdkError as error:
             desk.log.warning("limits_not_now", error=type(error).__name__)
+
+    def _try(self, asked: PurgeAsked) -> None:
+        """Purge; what could not be taken away is not erased, is asked for again, and holds up no other."""
+        try:
+            self._purge(asked)
         except OutwardError as error:
-            # What could not be taken away is not erased: it is asked for again.
-            desk.alarm("purge_failed", code=error.code)
+            self._desk.alarm("purge_failed", code=error.code)
+        except OSError as error:
+            self._desk.alarm("purge_failed", error=type(error).__name__)
 
     def _ask_again(self) -> None:
         """Try what a restriction stopped once a day: a desk that reads its own is not told of the lifting."""
@@ -87,6 +93,8 @@ class Restraints:
         cases = desk.links.cases_of(held)
         for plan_id in held:
             self._telling.take_copy_away(plan_id)
+        people = [desk.links.person_of(plan_id) for plan_id in held]
+        desk.rejected.erase([one.bsn for one in people if one is not None], cases)
         if cases:
             # Before they are forgotten: afterwards nobody knows of them any more.
             desk.alarm("case_file_for_a_person", count=len(cases))

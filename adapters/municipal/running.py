@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
@@ -20,20 +21,22 @@ from adapters.municipal.errors import ConfigInvalid
 from adapters.municipal.exchange_port import Happening, SdkExchange
 from adapters.municipal.intake import Intake
 from adapters.municipal.links import Links
+from adapters.municipal.rejected import Rejected
 from adapters.municipal.service import FOLLOWED, Service, alone_at, catch_up
 from adapters.municipal.webhook import Listening
 from adapters.sdk.errors import Unavailable
 from adapters.sdk.following import Cursor, FollowingThread, Trouble
+from adapters.sdk.logs import AdapterLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from adapters.kit.journal import Journal
+    from adapters.kit.put_aside import PutAside
     from adapters.municipal.config import Config
     from adapters.municipal.exchange_port import ExchangePort
     from adapters.sdk.bsn import Bsn
-    from adapters.sdk.logs import AdapterLog
 
     Opened = Callable[[Config], AbstractContextManager[tuple[ExchangePort, Journal]]]
 
@@ -183,6 +186,11 @@ def status(config: Config) -> Status:
         )
     finally:
         journal.close()
+
+
+def rejected(config: Config) -> PutAside:
+    """Look at what was refused. Raises ConfigInvalid where there is no key yet."""
+    return Rejected(config, AdapterLog(adapter="municipal"), lambda: time.time_ns() // 1_000_000).look()
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from adapters.municipal.intake import Intake
 from adapters.municipal.limits import DENIED, Restraints
 from adapters.municipal.situations import Situations
 from adapters.municipal.telling import Telling
-from adapters.municipal.webhook import reject
 from adapters.sdk.errors import Denied, ExchangeRefused, Invalid, RuleBroken, SdkError, Unavailable
 
 if TYPE_CHECKING:
@@ -88,6 +87,7 @@ class Service:
     def work(self) -> None:
         """Do once what can be done now."""
         self._limits.work()
+        self.desk.rejected.tidy()
         self._sweep()
         for errand in self.desk.journal.due(self.desk.now_ms):
             if self._paused:
@@ -198,7 +198,7 @@ class Service:
         # The name of a case in the case system: no name of anybody.
         name = f"zaak-{errand.subject.rpartition('/')[2][:36]}"
         try:
-            reject(desk.config.rejected, name, f"{errand.subject}\n".encode(), f"{reason}")
+            desk.rejected.keep(name, f"{errand.subject}\n".encode(), reason)
         except OSError as error:
             # The reason stands in the journal and in `status` too; the rest goes on.
             desk.alarm("reason_not_kept", error=type(error).__name__)

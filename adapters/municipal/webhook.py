@@ -2,8 +2,8 @@
 
 Promises: answered 204 once what is to be looked at stands on disk, so that what was told is not lost by a
 kill; a message only says where to look, so that one that comes twice, late or out of order does no harm; a
-body that is no message is kept in rejected/ with its reason; where either cannot be kept nothing is taken,
-and 503 asks to come again; listens on this machine only, behind the organisation's own proxy.
+body that is no message is kept sealed in rejected/ with its reason; where either cannot be kept nothing is
+taken, and 503 asks to come again; listens on this machine only, behind the organisation's own proxy.
 Source: Notificaties API 1.0.1, the webhook of a consumer.
 """
 
@@ -12,8 +12,6 @@ from __future__ import annotations
 import hmac
 import json
 import sqlite3
-from contextlib import suppress
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
@@ -23,7 +21,8 @@ from starlette.routing import Route
 from adapters.kit.serving import Serving
 from adapters.municipal.case_system import CHANNEL
 from adapters.municipal.desk import ZAAK, open_journal
-from adapters.municipal.errors import NotificationRefused
+from adapters.municipal.errors import ConfigInvalid, NotificationRefused
+from adapters.municipal.rejected import Rejected
 
 if TYPE_CHECKING:
     import threading
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 PATH: Final = "/notificaties"
 BODY_BYTES_MAX: Final = 64 * 1024
-REJECTED_MAX: Final = 1_000
 RETRY_AFTER_S: Final = 60
 _TEXTS: Final = ("kanaal", "hoofdObject", "resource", "resourceUrl", "actie", "aanmaakdatum")
 _ACTIONS: Final = frozenset({"create", "update", "partial_update", "destroy", "list", "retrieve"})
@@ -61,30 +59,6 @@ def read_notification(raw: bytes) -> tuple[str, str]:
     return told["kanaal"], told["hoofdObject"]
 
 
-def reject(folder: Path, name: str, content: bytes, reason: str) -> bool:
-    """Keep what came, with the reason beside it, each whole or as it was; tell whether there was a place.
-
-    The oldest stay, for what floods is not worth more. Raises OSError.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if sum(1 for _ in folder.iterdir()) >= REJECTED_MAX * 2:
-        return False
-    draft = folder / f".{name}.draft"
-    try:
-        for path, data in (
-            (folder / name, content),
-            (folder / f"{name}.reason.txt", f"{reason}\n".encode()),
-        ):
-            draft.touch(mode=0o600, exist_ok=True)
-            draft.write_bytes(data)
-            draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
-    return True
-
-
 class Listening:
     """The webhook in a thread of its own. `wake` is called when there is something to look at."""
 
@@ -103,6 +77,7 @@ class Listening:
         self._auth: Final = webhook.auth.text.encode()
         self._holds: Final = holds
         self._log: Final = log
+        self._rejected: Final = Rejected(config, log, now_ms)
         self._now_ms: Final = now_ms
         self._wake: Final = wake
         self._opened: Final = opened
@@ -132,12 +107,9 @@ class Listening:
         try:
             channel, main = read_notification(raw)
         except NotificationRefused as refused:
-            name = f"notification-{sha256(raw).hexdigest()[:12]}.json"
             try:
-                kept = reject(
-                    self._config.rejected, name, raw, f"{refused.code}: {refused}\n{refused.remedy}"
-                )
-            except OSError as error:
+                kept = self._rejected.keep_body(raw, f"{refused.code}: {refused}\n{refused.remedy}")
+            except (OSError, ConfigInvalid) as error:
                 return self._not_kept(error)
             event = "notification_rejected" if kept else "notification_rejected_not_kept"
             self._log.error(event, code=refused.code, reason=str(refused))
@@ -156,7 +128,7 @@ class Listening:
             self._journal = self._opened(self._config.journal)
         self._journal.ask(ZAAK, main, self._now_ms())
 
-    def _not_kept(self, error: OSError | sqlite3.Error) -> Response:
+    def _not_kept(self, error: OSError | sqlite3.Error | ConfigInvalid) -> Response:
         """Take nothing that could not be kept: whoever told it keeps it, and comes again."""
         self._log.error("notification_not_kept", error=type(error).__name__)
         answer = _problem(503, "not_kept")

@@ -55,6 +55,14 @@ class FilesAbout:
         rows = [(name, one) for one in people]
         self._connection.executemany("INSERT OR IGNORE INTO sent_about VALUES (?, ?)", rows)
 
+    def find_sent(self, pseudonym: str, bsn: Bsn) -> None:
+        """Tie the messages of ours to a person that name them and are tied to nobody, such as a refusal."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO sent_about SELECT name, ? FROM outbox "
+            "WHERE pseudonym IS NULL AND instr(content, ?)",
+            (pseudonym, bsn.reveal().encode("ascii")),
+        )
+
     def whom_sent(self, kind: str, identification: str) -> tuple[str, ...]:
         """Return whom a message of ours was about."""
         rows = self._connection.execute(

@@ -220,18 +220,23 @@ def write_whole(folder: Path, name: str, content: bytes) -> Path:
     else:
         raise FileRefused("this name is taken by a file with other content")
     # A name with a dot in front: readers of the folder leave it alone, and a crash leaves only this.
-    passing = folder / f".{name}.part"
+    draft = passing(target)
     try:
-        with passing.open("wb") as file:
+        with draft.open("wb") as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        passing.replace(target)
+        draft.replace(target)
     except OSError:
-        passing.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
     return target
+
+
+def passing(target: Path) -> Path:
+    """Return where a file is while it is written."""
+    return target.with_name(f".{target.name}.part")
 
 
 def _given_back(content: bytes) -> bytes | mmap:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
 from adapters.kit.journal import PARK_AFTER_MS, is_due, wait_before_retry_ms
-from adapters.kit.steps import step
+from adapters.kit.steps import fold_log, step
 from adapters.provider.deadlines import retour_due
 from adapters.provider.errors import JournalConflict
 
@@ -59,6 +59,13 @@ CREATE TABLE IF NOT EXISTS request_namespace (
   one INTEGER PRIMARY KEY CHECK (one = 1), random BLOB NOT NULL CHECK (length(random) = 16)
 ) STRICT;
 """
+
+
+# What waits too, of the same person, and came before.
+_OLDER: Final = (
+    "SELECT 1 FROM outbox AS older WHERE older.state = 'waiting' AND older.content IS NOT NULL "
+    "AND older.pseudonym = outbox.pseudonym AND older.number < outbox.number"
+)
 
 
 class Arrival(Enum):
@@ -138,8 +145,8 @@ class Journal:
         self.connection.close()
 
     def fold_log(self) -> None:
-        """Fold SQLite's log into the file: it still holds the pages of what was deleted."""
-        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Fold SQLite's log into the file: it still holds what was deleted. Raises StillRead (OSError)."""
+        fold_log(self.connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -277,10 +284,14 @@ class Journal:
         return row is not None and row[0] == content
 
     def due(self, now_ms: int, limit: int = 100) -> tuple[Waiting, ...]:
-        """Return what is to be delivered now, oldest first."""
+        """Return what is to be delivered now, oldest first.
+
+        Nothing goes before an older message about the same person that is to be tried again later.
+        """
         return self._waiting(
-            f"state = 'waiting' AND {is_due('next_attempt_ms')} ORDER BY number LIMIT ?",
-            (now_ms, now_ms, limit),
+            f"state = 'waiting' AND {is_due('next_attempt_ms')} AND NOT EXISTS ({_OLDER} AND "
+            f"older.next_attempt_ms > ? AND NOT {is_due('older.next_attempt_ms')}) ORDER BY number LIMIT ?",
+            (now_ms, now_ms, now_ms, now_ms, now_ms, limit),
         )
 
     def parked(self) -> tuple[Waiting, ...]:

@@ -85,9 +85,10 @@ class ProviderSide:
             return Verdict(tuple(Finding("PLAN-DENIED", line.path, NOT_ON_PLAN) for line in lines))
         if found.refused is not None:
             desk.log.warning("assignment_refused", reason=found.refused.reason, **self._named(found.refused))
-        if found.findings:
-            return Verdict(found.findings)
         plan_id, matched = found.plan_id, found.matched
+        if found.findings:
+            # Its file and our answer are about this person, and are found again when the plan is erased.
+            return Verdict(found.findings, None, lambda: self._known(plan_id, known_as), (known_as,))
         differ = sum(not self._assigning.fits(line.assignment, seen) for line, seen in matched.values())
         if differ:
             # A change may be on its way, either way: the message counts, and a person can see that it did.
@@ -105,6 +106,9 @@ class ProviderSide:
             desk.errands.hurry(plan_id)
 
         return Verdict((), known_as, keep)
+
+    def _known(self, plan_id: str, known_as: str) -> None:
+        self._desk.errands.plan_is_of(plan_id, known_as)
 
     def ask_ahead(self, messages: Sequence[Message]) -> None:
         """Begin to ask about those of a batch that rest on no other one of it or of the batch before."""

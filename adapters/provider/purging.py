@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Final
 from adapters.kit.erasures import Erasures
 from adapters.kit.put_aside import erase, expire
 from adapters.provider.files_about import is_about
+from adapters.provider.folders import passing
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from adapters.provider.desk import Desk
+    from adapters.sdk.bsn import Bsn
     from adapters.sdk.purges import PurgeAsked
 
 LOOK_EVERY_MS: Final = 3_600_000
@@ -37,17 +41,29 @@ class Purging:
         if desk.steady_ms < self._next_look_ms:
             return
         self._next_look_ms = desk.steady_ms + LOOK_EVERY_MS
+        self._expire()
         try:
-            gone = expire(desk.config.rejected, desk.now_ms, desk.config.rejected_days)
-            if gone:
-                desk.log.warning("rejected_expired", count=gone)
             for asked in desk.exchange.purges.asked():
-                self._carry_out(asked)
+                self._try(asked)
         except SdkError as error:
             desk.log.warning("purge_not_now", error=type(error).__name__)
+
+    def _expire(self) -> None:
+        desk = self._desk
+        try:
+            gone = expire(desk.config.rejected, desk.now_ms, desk.config.rejected_days)
         except OSError as error:
-            # A file that cannot be taken away is not erased: somebody must look.
-            desk.alarm("purge_failed", error=type(error).__name__)
+            desk.alarm("rejected_failed", error=type(error).__name__)
+            return
+        if gone:
+            desk.log.warning("rejected_expired", count=gone)
+
+    def _try(self, asked: PurgeAsked) -> None:
+        try:
+            self._carry_out(asked)
+        except OSError as error:
+            # A file that cannot be taken away is not erased: somebody must look. Others are not held up.
+            self._desk.alarm("purge_failed", error=type(error).__name__)
 
     def _carry_out(self, asked: PurgeAsked) -> None:
         desk = self._desk
@@ -65,16 +81,16 @@ class Purging:
         desk, plans = self._desk, asked.plan_ids
         people = desk.register.people_of(plans) | desk.errands.people_of(plans)
         for pseudonym in people:
+            resident = desk.register.resident(pseudonym)
+            if resident is not None:
+                self._forget_refused(pseudonym, resident.bsn)
             for folder, name in desk.register.files_of(pseudonym):
                 place = desk.config.archive if folder == "archive" else desk.config.outbox
-                (place / name).unlink(missing_ok=True)
+                _remove(place / name)
             for path in desk.about.kept(pseudonym, desk.config.archive):
                 path.unlink(missing_ok=True)
             for name in desk.about.left(pseudonym):
-                (desk.config.outbox / name).unlink(missing_ok=True)
-            resident = desk.register.resident(pseudonym)
-            if resident is not None:
-                erase(desk.config.rejected, partial(is_about, bsn=resident.bsn))
+                _remove(desk.config.outbox / name)
         with desk.journal.transaction():
             for pseudonym in people:
                 desk.register.forget(pseudonym)
@@ -87,3 +103,17 @@ class Purging:
             if desk.errands.forget_plans(plans) or people:
                 self._erasures.begin(asked.erasure_id)
         desk.journal.fold_log()
+
+    def _forget_refused(self, pseudonym: str, bsn: Bsn) -> None:
+        """Find by the number what nobody read: what was put aside, and what was answered with a refusal."""
+        desk = self._desk
+        tied = desk.register.files_of_somebody()
+        erase(desk.config.rejected, partial(is_about, bsn=bsn))
+        erase(desk.config.archive, lambda path: path.name not in tied and is_about(path, bsn))
+        desk.about.find_sent(pseudonym, bsn)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    # And what a kill left of writing it.
+    passing(path).unlink(missing_ok=True)

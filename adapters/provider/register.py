@@ -216,6 +216,13 @@ class Register:
         )
         return tuple((str(folder), str(name)) for folder, name in rows)
 
+    def files_of_somebody(self) -> frozenset[str]:
+        """Return the names of the files in the archive of which is known whom they are about."""
+        rows = self._connection.execute(
+            "SELECT archived FROM inbox WHERE archived IS NOT NULL AND pseudonym IS NOT NULL"
+        )
+        return frozenset(str(row[0]) for row in rows)
+
     def files_gone(self, pseudonym: str) -> None:
         """Note that the archived files of a purged person were deleted."""
         self._connection.execute(

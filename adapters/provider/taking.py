@@ -84,6 +84,7 @@ class Taking:
         self._desk: Final = desk
         self._party: Final = party
         self._pausing: Final = pausing
+        self._left = False  # whether this pass left a message for the next one
         config = desk.config
         clear_passing(config)
         opening = Opening(config, desk.envelopes, self._fault).open if config.ggk is not None else None
@@ -102,6 +103,7 @@ class Taking:
 
         `answered` is called behind each batch whose answers lie in the outbox.
         """
+        self._left = False
         batch = _Batch()
         asked: _Batch | None = None  # judged while the next one is asked about
         try:
@@ -149,7 +151,7 @@ class Taking:
 
     def _go_on(self, asked: _Batch | None, batch: _Batch, answered: Callable[[], None]) -> _Batch | None:
         """Begin to ask about a batch, finish the one before it, and return what is still to be finished."""
-        paused = self._pausing.paused
+        paused = self._waits
         alone = paused or batch.size >= BATCH_BYTES
         arrivals = self._write_down(batch)
         if not paused:
@@ -161,6 +163,11 @@ class Taking:
         # Neither read nor asked about meanwhile is what comes behind one that waits, or that fills memory.
         self._finish(batch, answered)
         return None
+
+    @property
+    def _waits(self) -> bool:
+        # Also where the pause is over by now: none goes before one that was left, which it may rest on.
+        return self._left or self._pausing.paused
 
     def _write_down(self, batch: _Batch) -> dict[str, Arrival]:
         """Write down that the messages of a batch came, and return what each is."""
@@ -188,10 +195,13 @@ class Taking:
             while left:
                 left = self._receive_some(left, batch.findings, kept)
         finally:
-            self._inbox.settle()
-            with self._desk.journal.transaction():
-                for key, name in kept:
-                    self._desk.journal.archived(key, name)
+            try:
+                self._inbox.settle()
+            finally:
+                # Also where the disk failed: what comes again is noted again, and an erasure finds the rest.
+                with self._desk.journal.transaction():
+                    for key, name in kept:
+                        self._desk.journal.archived(key, name)
         answered()
 
     def _receive_some(
@@ -287,7 +297,8 @@ class Taking:
         """Answer a message, or leave it in the inbox for a later pass."""
         desk, message, key = self._desk, incoming.message, _key(incoming)
         self._require_fit(incoming, ours=False)
-        if self._pausing.paused and message.number in self._party.asks_to_judge:
+        if self._waits and message.number in self._party.asks_to_judge:
+            self._left = True
             return Done.LATER
         arrival = desk.journal.receive(key, desk.now_ms, desk.today)
         if arrival is Arrival.ANSWERED:
@@ -298,6 +309,7 @@ class Taking:
             verdict = self._judge(message, arrival, findings)
         except NOT_NOW as error:
             self._pausing.pause(error)
+            self._left = True
             return Done.LATER
         self._pausing.well()
         self._answer(key, message, verdict)

@@ -172,7 +172,11 @@ class Delivery:
         try:
             yield Take(event)
         except CannotTakeError as failed:
-            answer = yield self._failed(event, failed)
+            try:
+                answer = yield self._failed(event, failed)
+            except Unavailable:
+                # Who follows has still to follow when it is back: read anew, and told if it fails again.
+                return 1
             if not answer.parked:
                 return int(answer.attempts)
         self._position.taken(event)

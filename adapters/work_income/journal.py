@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
 from adapters.kit.journal import PARK_AFTER_MS, is_due, wait_before_retry_ms
-from adapters.kit.steps import step
+from adapters.kit.steps import fold_log, step
 from adapters.work_income.orders import Order, read_order
 
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ class Journal:
         self.connection.close()
 
     def fold_log(self) -> None:
-        """Fold SQLite's log into the file: it still holds the pages of what was deleted."""
-        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Fold SQLite's log into the file: it still holds what was deleted. Raises StillRead (OSError)."""
+        fold_log(self.connection)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -88,7 +88,7 @@ def status(config: Config) -> Status:
     """Look at the journal; asks nobody. Raises ConfigInvalid where there is none yet."""
     if not config.journal.exists():
         raise ConfigInvalid("there is no journal yet in the state folder: this adapter never ran")
-    journal = Journal(config.journal, Seal.at(config.seal_key))
+    journal = Journal(config.journal, _seal(config))
     try:
         reasons = config.rejected.glob("*.reason.txt") if config.rejected.is_dir() else ()
         return Status(journal.counts(), journal.parked(), sum(1 for _ in reasons), Light(config.state).seen())
@@ -103,12 +103,17 @@ def rejected(config: Config) -> PutAside:
     return PutAside(config.rejected, Seal.at(config.seal_key), lambda: time.time_ns() // 1_000_000)
 
 
+def _seal(config: Config) -> Seal:
+    """Return the seal. A new key opens nothing of a journal that is there: then it is not made."""
+    return Seal.at(config.seal_key, make=not config.journal.exists())
+
+
 @contextmanager
 def _opened(config: Config) -> Iterator[tuple[Others, Journal]]:
     line = load_line(config.suwinet_credentials, config.endpoints, config.suwinet_oin, config.timeout_s)
     exchange = SdkExchange.connect(config)
     try:
-        journal = Journal(config.journal, Seal.at(config.seal_key))
+        journal = Journal(config.journal, _seal(config))
         try:
             yield Others(exchange, HttpsSuwinet(line, papers=config.suwinet_credentials)), journal
         finally:

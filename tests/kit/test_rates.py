@@ -281,7 +281,10 @@ def test_a_wait_outlives_a_restart_and_is_never_longer_than_it_was_asked_for(
     assert (again["zgw"].wait_s, again["zgw"].free) == (0.0, 1)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"brp": 7}', '{"brp": ["a", 1]}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{", '{"brp": 7}', '{"brp": ["a", 1]}', "[" * 100_000, f'{{"brp": [1{"0" * 400}, 1]}}'],
+)
 def test_a_file_of_waits_that_holds_something_else_is_none(content: str, tmp_path: Path) -> None:
     (tmp_path / "waits.json").write_text(content)
     assert limits(tmp_path, Time(), 1_000.0)["brp"].free == 1

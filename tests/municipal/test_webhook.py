@@ -9,12 +9,13 @@ import sqlite3
 import threading
 import time
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from adapters.kit.journal import Journal
-from adapters.municipal import running, webhook
+from adapters.municipal import rejected, running
 from adapters.municipal.case_system import CaseSystem
 from adapters.municipal.desk import open_journal
 from adapters.municipal.errors import NotificationRefused
@@ -141,8 +142,10 @@ def test_a_body_that_is_no_message_is_kept_with_its_reason(body: bytes, said: st
     assert hook.tell(body) == 400
     assert hook.tell(body) == 400
     kept = sorted(hook.config.rejected.iterdir())
-    assert [file.suffix for file in kept] == [".json", ".txt"]
-    assert kept[0].read_bytes() == body
+    assert [file.suffix for file in kept] == [".sealed", ".txt"]
+    assert kept[0].read_bytes() != body
+    assert running.rejected(hook.config).read(kept[0].name) == body
+    assert sha256(body).hexdigest()[:8] not in kept[0].name
     assert said in kept[1].read_text()
     assert "notification_rejected" in hook.lines.getvalue()
     with pytest.raises(NotificationRefused, match=said):
@@ -232,13 +235,13 @@ def test_a_body_that_cannot_be_put_aside_is_not_refused_before_it_can(hook: Hook
     assert hook.tell(b"{") == 503
     reason.rmdir()
     assert hook.tell(b"{") == 400
-    assert sorted(one.suffix for one in hook.config.rejected.iterdir()) == [".json", ".txt"]
+    assert sorted(one.suffix for one in hook.config.rejected.iterdir()) == [".sealed", ".txt"]
 
 
 def test_a_flood_of_bodies_is_refused_and_alarmed_and_the_oldest_stay(
     hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook, "REJECTED_MAX", 2)
+    monkeypatch.setattr(rejected, "REJECTED_MAX", 2)
     assert [hook.tell(body) for body in (b"{1", b"{2", b"{3")] == [400, 400, 400]
     assert len(list(hook.config.rejected.iterdir())) == 4
     assert hook.lines.getvalue().count('"event": "notification_rejected"') == 2

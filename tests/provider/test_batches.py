@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from adapters.provider.config import Side
 from adapters.provider.journal import Outgoing
 from adapters.provider.transport import Http
 from adapters.sdk.bsn import passes_eleven_proof
+from adapters.sdk.errors import Refusal, Unreachable
 from tests.provider.around import ONE, Adapter, Both, Clock, answers, sent
 from tests.provider.test_service_kill import Steps, in_a_process_of_its_own
 from tests.provider.world import PROVIDER_OIN, START, World, pseudonym
@@ -22,10 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from adapters.provider.desk import Verdict
     from adapters.provider.folders import Incoming
     from adapters.provider.plan_seen import CaseFound
     from adapters.provider.records import Assignment
+    from adapters.provider.xml import Message
     from adapters.sdk.bsn import Bsn
+    from adapters.sdk.errors import SdkError
 
 BSNS = [bsn for bsn in map(str, range(999_900_100, 999_900_300)) if passes_eleven_proof(bsn)]
 LATER = timedelta(hours=3)
@@ -184,6 +189,70 @@ def test_an_exchange_that_goes_away_meanwhile_doubles_and_loses_nothing(
     both.clock.pass_by(minutes=5)
     both.provider.work()
     assert_each_once(both, 6)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("place", [1, 2, 5])
+def test_none_goes_before_one_that_was_left_though_the_exchange_is_back(
+    both: Both, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    of_each(both, 6)
+    # The first, and its own correction: the same resident and number, another product size.
+    both.provider.drop(f"{place:02d}.xml", sent(numbered(100), identification="B00", bsn=BSNS[0]))
+    port, taken = both.provider.port, both.provider.service._party
+    failed: list[bytes] = []
+    find_case, judge = port.find_case, taken.judge
+    judged: list[str] = []
+
+    def away_once(whose: bytes) -> CaseFound:
+        if whose == pseudonym(PROVIDER_OIN, BSNS[0]) and not failed:
+            failed.append(whose)
+            raise Unreachable(Refusal("", "away"))
+        return find_case(whose)
+
+    pausing = both.provider.service._pausing
+    pause = pausing.pause
+
+    def paused_shortly(error: SdkError) -> None:
+        pause(error)
+        # It is over before the next is judged.
+        both.clock.pass_by(minutes=1)
+
+    def judging(message: Message) -> Verdict:
+        judged.append(message.root.children[0].required("BerichtIdentificatie/Identificatie"))
+        return judge(message)
+
+    monkeypatch.setattr(port, "find_case", away_once)
+    monkeypatch.setattr(taken, "judge", judging)
+    monkeypatch.setattr(pausing, "pause", paused_shortly)
+    both.provider.work()
+    assert failed
+    both.clock.pass_by(minutes=5)
+    both.provider.work()
+    of_these = [one for one in judged if one in ("A00", "B00")]
+    assert of_these == ["A00", "A00", "B00"]
+    assert judged[1:] == sorted(judged[1:], key=lambda one: place if one == "B00" else int(one[1:]))
+    assert both.provider.names("inbox") == []
+    assert answers(both) == [()] * 6
+
+
+@pytest.mark.usefixtures("small")
+def test_where_a_folder_cannot_be_flushed_an_erasure_finds_what_was_kept_all_the_same(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_each(both, 2)
+    inbox = both.provider.service._taking._inbox
+
+    def fails() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(inbox, "settle", fails)
+        both.provider.work()
+    whose = pseudonym(PROVIDER_OIN, BSNS[0]).hex()
+    files = both.provider.desk.register.files_of(whose)
+    assert ("archive", "00.xml") in files
+    assert '"inbox_failed"' in both.provider.out.getvalue()
 
 
 def test_two_batches_take_no_more_memory_than_one(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -280,3 +280,18 @@ def test_a_journal_another_process_holds_is_waited_for_and_then_told(
     second.send(retour(), 1)
     first.close()
     second.close()
+
+
+def test_none_overtakes_an_older_one_about_the_same_person(journal: Journal) -> None:
+    for name, whose in (("S1.xml", "p"), ("S2.xml", "q"), ("S3.xml", "p"), ("S4.xml", None)):
+        journal.send(Outgoing(name, "WMO305", name, b"x", pseudonym=whose), 1)
+    # By chance the first is to be tried again later than the third.
+    journal.failed("S1.xml", 1_000, 0.0)
+    journal.failed("S3.xml", 1_000, 0.9)
+    assert [one.name for one in journal.due(1_999)] == ["S2.xml", "S4.xml"]
+    assert [one.name for one in journal.due(2_000)] == ["S1.xml", "S2.xml", "S3.xml", "S4.xml"]
+    # One that waits for a person holds up nobody, nor one that left; and a clock that was set back neither.
+    journal.failed("S1.xml", PARK_AFTER_MS + 2_000, 0.0)
+    assert [one.name for one in journal.due(PARK_AFTER_MS + 2_000)] == ["S2.xml", "S3.xml", "S4.xml"]
+    journal.revive("S1.xml", 10 * PARK_AFTER_MS)
+    assert [one.name for one in journal.due(5_000)] == ["S1.xml", "S2.xml", "S3.xml", "S4.xml"]

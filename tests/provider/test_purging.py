@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
 from adapters.provider import by_hand
+from adapters.provider.journal import Outgoing
 from adapters.provider.purging import LOOK_EVERY_MS, Purging
 from adapters.provider.xml import emit
+from adapters.sdk.bsn import Bsn
 from adapters.sdk.errors import Refusal, Unreachable
 from adapters.sdk.purges import PurgeAsked
-from tests.provider.around import Both, agreed
-from tests.provider.builders import BSN, SURNAME, message
+from tests.provider.around import ONE, Both, agreed, answers, sent
+from tests.provider.builders import BSN, SURNAME, message, resident
 from tests.provider.envelopes import envelope
 from tests.provider.told import Purges
 from tests.provider.world import MUNICIPALITY_OIN, OTHER_BSN, PLAN, PROVIDER_OIN, pseudonym
@@ -78,6 +82,83 @@ def test_what_was_refused_goes_too_and_what_is_of_others_stays(both: Both) -> No
     ask(both, ERASURE)
     look(side)
     assert side.names("rejected") == ["other.xml", "other.xml.reason.txt"]
+    assert both.world.held().purged == {"erasure-1": True}
+
+
+def test_nothing_is_told_erased_while_the_log_of_the_journal_cannot_be_folded(both: Both) -> None:
+    agreed(both)
+    both.work(2)
+    side = both.provider
+    # What a kill left while it was written.
+    name = next(
+        name
+        for folder, name in side.desk.register.files_of(pseudonym(PROVIDER_OIN, BSN).hex())
+        if folder == "outbox"
+    )
+    (side.config.outbox / f".{name}.part").write_text(BSN)
+    side.journal.connection.execute("PRAGMA busy_timeout = 1")
+    reader = sqlite3.connect(side.config.journal, isolation_level=None)
+    try:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM outbox").fetchone()
+        ask(both, ERASURE)
+        look(side)
+        assert (both.world.held().purged, traces(side) != []) == ({}, True)
+        assert '"purge_failed"' in side.out.getvalue()
+    finally:
+        reader.close()
+    look(side)
+    assert (both.world.held().purged, traces(side)) == ({"erasure-1": True}, [])
+
+
+def test_what_cannot_be_taken_away_holds_up_no_other_erasure(both: Both) -> None:
+    agreed(both)
+    both.work(2)
+    side = both.provider
+    # A folder with a reason beside it, past its days; and a file of another plan's resident that will not go.
+    (side.config.rejected / "a").mkdir()
+    (side.config.rejected / "a.reason.txt").touch()
+    os.utime(side.config.rejected / "a.reason.txt", (0, 0))
+    both.world.open_plan("plan-2", OTHER_BSN)
+    side.desk.errands.plan_is_of("plan-2", "other")
+    side.desk.register.remember("other", resident(bsn=Bsn(OTHER_BSN)))
+    side.desk.journal.send(Outgoing("X.xml", "WMO305", "X", b"x", pseudonym="other"), 1)
+    (side.config.outbox / "X.xml").mkdir()
+    ask(both, PurgeAsked("erasure-0", ("plan-2",)), ERASURE)
+    look(side)
+    assert both.world.held().purged == {"erasure-1": True}
+    # Of the other, who bears the same name, all is there still.
+    assert traces(side) == ["journal.db"]
+    said = side.out.getvalue()
+    assert ('"rejected_failed"' in said, said.count('"purge_failed"')) == (True, 1)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_what_was_answered_with_a_refusal_goes_too(both: Both, *, taken: bool) -> None:
+    side = both.provider
+    if taken:
+        agreed(both)
+        both.work(2)
+    else:
+        # Of this resident no message was ever taken: what leads to them is the plan that did not fit.
+        both.world.open_plan(PLAN, BSN)
+    wrong = dataclasses.replace(ONE, number=777)
+    begun = wrong.starts_on.replace(year=wrong.starts_on.year - 1)
+    side.drop("plan.xml", sent(dataclasses.replace(wrong, starts_on=begun), identification="Z1"))
+    if taken:
+        # Refused before it was asked whose it is: by a rule within the message, and by its identification.
+        side.drop(
+            "rule.xml",
+            sent(dataclasses.replace(wrong, starts_on=begun.replace(year=2090)), identification="Z2"),
+        )
+        side.drop("taken.xml", sent(wrong, identification="Z1"))
+    both.provider.work()
+    assert len(answers(both)) == (3 if taken else 1)
+    assert all(answers(both))
+    assert {"plan.xml", "journal.db-wal"} <= set(traces(side))
+    ask(both, ERASURE)
+    look(side)
+    assert traces(side) == []
     assert both.world.held().purged == {"erasure-1": True}
 
 

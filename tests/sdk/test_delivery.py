@@ -306,6 +306,27 @@ def test_an_acknowledgement_that_is_lost_is_said_again(exchange: FakeExchange, f
     assert books.taken == [1, 2]
 
 
+def test_an_exchange_that_is_away_when_a_failure_is_told_ends_no_follower(
+    exchange: FakeExchange, follower: Follow
+) -> None:
+    there, books = Exchange(exchange, 3), Books(e2=(99, False))
+    away: list[str] = []
+
+    def leaving(request: Any, context: grpc.ServicerContext) -> sub.ReportFailedEventResponse:  # noqa: ANN401 -- ReportFailedEventRequest
+        # Longer than one call is tried again.
+        if len(away) < 12:
+            away.append(request.event_id)
+            error = Draining("stopping")
+            error.retry_after_ms = 1
+            refuse(context, error)
+        return there.report_failed_event(request, context)
+
+    exchange.on("ReportFailedEvent", leaving)
+    followed(there, follower, books)
+    assert (books.taken, there.parked, there.cursor) == ([1, 3], {"e2": 2}, 3)
+    assert set(away) == {"e2"}
+
+
 def test_a_subscription_that_is_no_more_ends_the_follower(exchange: FakeExchange, follower: Follow) -> None:
     def gone(_request: object, context: grpc.ServicerContext) -> Iterator[sub.SubscribeResponse]:
         yield from ()

@@ -12,13 +12,14 @@ import pytest
 
 from adapters.kit.journal import wait_before_retry_ms
 from adapters.kit.put_aside import PutAside
+from adapters.kit.sealing import KEY_BYTES
 from adapters.sdk.bsn import Bsn
 from adapters.work_income.config import load_config
 from adapters.work_income.drafts import Drafts
 from adapters.work_income.errors import ConfigInvalid, JournalUnreadable, OrderRefused, PurposeRefused
 from adapters.work_income.orders import ORDER_BYTES_MAX, Inbox, Order, read_order
 from adapters.work_income.records import Domain
-from adapters.work_income.sealing import KEY_BYTES, Seal
+from adapters.work_income.sealing import Seal
 from adapters.work_income.services import services_of
 from adapters.work_income.soap import Period
 from tests.work_income.papers import BSN

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from adapters.cli import app
 from adapters.kit.numbers import mentions, numbers_in
-from adapters.kit.put_aside import KEPT_BYTES_MAX, CannotOpen, PutAside, expire
+from adapters.kit.put_aside import KEPT_BYTES_MAX, TIDY_EVERY_MS, CannotOpen, PutAside, expire
+from adapters.kit.sealing import KEY_BYTES
 from adapters.work_income.errors import ConfigInvalid
 from adapters.work_income.limits import LOOK_EVERY_MS
-from adapters.work_income.rejected import TIDY_EVERY_MS
-from adapters.work_income.sealing import KEY_BYTES, Seal
+from adapters.work_income.sealing import Seal
 from tests.work_income.papers import BSN, OTHER_BSN
 from tests.work_income.settings import SETTINGS, written
 from tests.work_income.test_service import FOR_RIGHT
@@ -70,7 +70,11 @@ def test_a_refused_order_is_sealed_and_a_person_reads_it(adapter: Adapter, tmp_p
         refused = run(app, ["work-income", "rejected", "--config", settings, name]).exception
         assert isinstance(refused, ConfigInvalid)
     adapter.config.seal_key.unlink()
-    assert isinstance(run(app, ["work-income", "rejected", "--config", settings]).exception, ConfigInvalid)
+    for word in ("rejected", "status", "once"):
+        # No new key is made: it would open nothing of what is there.
+        refused = run(app, ["work-income", word, "--config", settings]).exception
+        assert isinstance(refused, ConfigInvalid), word
+        assert not adapter.config.seal_key.exists()
 
 
 def test_what_was_refused_goes_with_its_time(adapter: Adapter) -> None:
@@ -93,6 +97,33 @@ def test_the_line_lies_behind_the_last_day(kept: PutAside, tmp_path: Path, more_
     assert expire(folder, 30 * 24 * 3_600_000 + more_ms, 30) == gone
     assert len(list(folder.iterdir())) == 2 * (1 - gone)
     assert expire(tmp_path / "absent", 0, 1) == 0
+
+
+def test_one_that_will_not_go_keeps_no_other_and_names_that_meet_lose_nothing(
+    kept: PutAside, tmp_path: Path
+) -> None:
+    folder = tmp_path / "rejected"
+    kept.keep("z", OTHERS.encode(), "why\n")
+    # A folder with a reason beside it, as somebody put it there.
+    (folder / "a").mkdir()
+    kept.say("a", "why\n")
+    with pytest.raises(OSError, match=r"directory|permitted"):
+        expire(folder, 31 * 24 * 3_600_000, 30)
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "a.reason.txt"]
+    for name, text in (("b.json", BAD), ("b.xml", OTHERS)):
+        (folder / name).write_text(text)
+    assert kept.seal_clear() == 2
+    assert sorted(kept.read(one.name) for one in kept.listed()) == sorted([BAD.encode(), OTHERS.encode()])
+
+
+def test_a_clock_that_was_set_back_ends_no_tidying(adapter: Adapter) -> None:
+    adapter.clock.pass_by(days=400)
+    adapter.work()
+    adapter.clock.pass_by(days=-400)
+    drop(adapter, BAD)
+    adapter.clock.pass_by(days=31)
+    adapter.work()
+    assert adapter.names("rejected") == []
 
 
 @pytest.mark.parametrize("later", [False, True])
