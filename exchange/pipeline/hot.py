@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from exchange.domain import aggregate_of
 from exchange.domain.kernel import evolve_at, skipped
 from exchange.domain.plan import PLAN
-from exchange.pipeline.weighing import LOOKED_AT_MIN, weight
+from exchange.pipeline.weighing import LOADED_MIN, LOOKED_AT_MIN, weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -265,8 +265,9 @@ class Loader:
         # Again: it may have begun meanwhile.
         if any(map(self._codec.is_erased, about)):
             return self._of_nobody(stream)
-        entry = Entry(state, read.version, read.as_of, 0)
-        entry.grow(size)
+        entry = Entry(state, read.version, read.as_of, size)
+        if size >= LOADED_MIN:
+            entry.grow(0)
         return entry
 
     def _of_nobody(self, stream: str) -> Entry:
