@@ -126,7 +126,9 @@ def test_the_next_batch_is_asked_about_before_the_first_is_judged(
     watched.begun, watched.asked = begun, asked
     both.provider.work()
     assert watched.together == [BSNS[0:2], BSNS[2:4], BSNS[4:6]]
-    assert outbox == [0, 0, 2]
+    # Of the second one perhaps as well: what is answered goes out while the third is being asked about.
+    assert outbox[:2] == [0, 0]
+    assert 2 <= outbox[2] <= 4
     assert all(watched.beside.values())
     assert_each_once(both, 6)
 
