@@ -165,7 +165,7 @@ def signs_not_all() -> None:
     record = link.SdkLink.record
 
     def unsigned_too(self: Any, order: Any) -> None:  # noqa: ANN401 -- of the laid-out adapter
-        record(self, order)
+        # First, so that it was sent when the effect of the other is seen.
         line, channel = self._client._connection.current
         rpc = vars(PlanCalls)["record_conversation"]
         request = RecordConversationRequest(request_id=order.request_id).SerializeToString()
@@ -173,6 +173,7 @@ def signs_not_all() -> None:
         # Refused, as it should be.
         with suppress(grpc.RpcError):
             channel.unary_unary(rpc.path)(request, timeout=5, metadata=metadata)
+        record(self, order)
 
     link.SdkLink.record = unsigned_too
 
