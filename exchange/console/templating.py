@@ -54,6 +54,7 @@ def open_templates() -> Environment:
         "outcome": pb.DutyOutcome.Name,
         "named": named,
         "doing": lambda stored: DOING.get(stored, stored),
+        "heading": heading,
     }
     templates.filters.update(filters)
     return templates
@@ -81,6 +82,11 @@ def day(told: Timestamp | datetime) -> str:
 def hour(told: Timestamp | datetime) -> str:
     """Return the time of the day here."""
     return as_datetime(told).astimezone(HERE).strftime("%H:%M")
+
+
+def heading(words: str) -> str:
+    """Return words as a heading begins: the first letter is made large, and the others stay as they are."""
+    return words[:1].upper() + words[1:]
 
 
 def left(time: timedelta, ngettext: Callable[[str, str, int], str]) -> str:

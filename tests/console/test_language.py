@@ -52,6 +52,27 @@ def test_what_stands_in_a_word_stands_in_its_translation() -> None:
     assert any(filled_in(dutch) for dutch in words.single)
 
 
+def test_one_or_many_is_asked_of_the_number_that_is_counted() -> None:
+    """The first name in a sentence decides between its two forms, where `pluralize` names none."""
+    begins = re.compile(
+        r"{% trans ([a-z_]+)=[^%]*%}((?:(?!endtrans).)*?){% pluralize ?([a-z_]*) ?%}", re.DOTALL
+    )
+    found = [
+        named or first
+        for file in TEMPLATES.rglob("*.html")
+        for first, _, named in begins.findall(file.read_text())
+    ]
+    assert len(found) > 20
+    assert set(found) == {"count"}
+
+
+def test_a_heading_begins_with_a_capital_and_keeps_the_others() -> None:
+    shown = open_templates().from_string("{{ words|heading }}").render
+    assert shown(words="toestemming (AVG)") == "Toestemming (AVG)"
+    assert shown(words="") == ""
+    assert [file.name for file in TEMPLATES.rglob("*.html") if "|capitalize" in file.read_text()] == []
+
+
 def test_dutch_is_what_the_pages_say() -> None:
     words = load_words()[DUTCH]
     assert words.gettext("Vandaag") == "Vandaag"
