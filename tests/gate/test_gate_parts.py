@@ -55,6 +55,7 @@ def test_everything_that_can_be_asked_or_written_has_words() -> None:
 def test_a_part_is_named_once_and_what_nobody_named_in_general_words() -> None:
     names = ("goals.own_words[a|b]", "supports.kind", "goals.state", "x_y.z", "vreemd")
     assert parts_in_words(names) == f"Doelen, Hulp, {SOMETHING}"
+    assert parts_in_words(["goals[a.b]"]) == "Doelen", "what stands in brackets is no part"
     assert parts_in_words(()) == ""
 
 
