@@ -11,6 +11,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
+from exchange.domain.days import day_of
 from exchange.domain.erasure import decision as erasure
 from exchange.domain.erasure.decision import (
     ApproveErasure,
@@ -119,7 +120,7 @@ def age_at(state: ResidentState, day: date) -> int:
 
 
 def _register(command: RegisterResident, state: ResidentState | None) -> Events:
-    future = command.birth_date > command.now.date()
+    future = command.birth_date > day_of(command.now)
     refuse_faults(
         {
             "resident": token_fault(command.resident),
@@ -143,7 +144,7 @@ def _of_known(decide: Callable[[Any, ResidentState], Events]) -> Decider:
 
 
 def _withdraw_objection(command: WithdrawObjection, state: ResidentState) -> Events:
-    by_himself = objects_himself(state, command.now.date())
+    by_himself = objects_himself(state, day_of(command.now))
     return objections.withdraw_objection(command, state, by_himself=by_himself)
 
 

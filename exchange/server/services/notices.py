@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
+from exchange.domain.days import day_of
 from exchange.domain.disclosure import ObligationExecuted
 from exchange.domain.obligations import FETCHED, NOTICES, Asked, Duty, DutyOutcome, EntryDuty, kept_from
 from exchange.domain.values import RESIDENT_TASK
@@ -99,7 +100,7 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
     def tell(view: View) -> Steps:
         state = view.state(stream_of("resident", resident)) if resident else None
         kept = sealed_to(state, caller)
-        cleared = cleared_to_be_told(state, caller, purpose, call.now.date())
+        cleared = cleared_to_be_told(state, caller, purpose, day_of(call.now))
         shown[:] = [
             one
             for one in notices
@@ -139,7 +140,7 @@ def _notices(call: Call, resident: str, purpose: str, before: int, size: int) ->
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
     state = parts.loader.load(stream_of("resident", resident)).state
     kept = sealed_to(state, call.caller)
-    cleared = cleared_to_be_told(state, call.caller, purpose, call.now.date())
+    cleared = cleared_to_be_told(state, call.caller, purpose, day_of(call.now))
     found: list[Told] = []
     while True:
         rows = parts.obligations.of_stream(disclosure_stream(resident), before, size + len(TOLD), TOLD)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from exchange.domain.days import day_of
 from exchange.domain.plan import (
     AgreeToPlan,
     AnswerAgreement,
@@ -167,7 +168,7 @@ def _agreement(said: pb.AgreeToPlanRequest, who: Who) -> Command:
 
 def is_minor(resident: ResidentState | None, now: datetime) -> bool:
     """Tell whether a resident is not of age; of nobody it is not said."""
-    return resident is not None and age_at(resident, now.date()) < ADULT_AGE
+    return resident is not None and age_at(resident, day_of(now)) < ADULT_AGE
 
 
 def _of_age(told: AgreeToPlan, resident: ResidentState | None) -> Command:
