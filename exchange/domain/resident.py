@@ -155,6 +155,15 @@ def objects_himself(state: ResidentState, day: date) -> bool:
     return capable and age_at(state, day) >= CHILD_AGE
 
 
+def agrees_himself(state: ResidentState, day: date) -> bool:
+    """Tell whether the resident's own yes to a plan counts: of a child of twelve or more who can decide it.
+
+    What was judged too long ago takes nobody's own word away (Jeugdwet 7.3.4, 7.3.15(1)).
+    """
+    capable = capable_in(state.representation, {Matter.CARE}, day, registered=state.capable) is not False
+    return capable and age_at(state, day) >= CHILD_AGE
+
+
 def _registered(state: ResidentState | None, event: ResidentRegistered) -> ResidentState:
     if state is None:
         return ResidentState(event.resident, event.birth_date, event.capable)
