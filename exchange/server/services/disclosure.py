@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from exchange.domain.obligations import Cleared
     from exchange.pipeline.walk import Caller
     from exchange.server.house import Call
     from exchange.store.batch import Row
@@ -108,7 +109,7 @@ def _page(
     now: datetime,
     hidden: frozenset[str],
     links: frozenset[str],
-    cleared: datetime | None,
+    cleared: Cleared,
 ) -> tuple[list[Decision], int, bool]:
     """Return rows, the version of the last one, and whether there are more below it."""
     found: list[Row] = []

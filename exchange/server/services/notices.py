@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Final
 from exchange.domain import stream_of
 from exchange.domain.days import day_of
 from exchange.domain.disclosure import ObligationExecuted
-from exchange.domain.obligations import FETCHED, NOTICES, Asked, Duty, DutyOutcome, EntryDuty, kept_from
+from exchange.domain.obligations import (
+    FETCHED,
+    NOTICES,
+    Asked,
+    Cleared,
+    Duty,
+    DutyOutcome,
+    EntryDuty,
+    kept_from,
+)
 from exchange.domain.values import RESIDENT_TASK
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS
@@ -67,8 +76,8 @@ class Told:
         """The recipient who asked, as a seal names it."""
         return f"{self.organisation}/{self.task}"
 
-    def is_kept_from(self, call: Call, cleared: datetime | None) -> bool:
-        """Tell whether it is not for who reads, whom `cleared` lets hear of an investigation."""
+    def is_kept_from(self, call: Call, cleared: Cleared) -> bool:
+        """Tell whether it is not for who reads, whom `cleared` lets hear of what is not told him at once."""
         one = self.decision
         return kept_from(
             Asked(one.task, one.purpose, one.legal_basis, one.action),
@@ -168,7 +177,7 @@ def _of_decision(
     reader: DecisionReader,
     duties: list[Obligation],
     links: frozenset[str],
-    cleared: datetime | None,
+    cleared: Cleared,
 ) -> list[Told]:
     parts = call.house.parts
     (row,) = parts.reader.page(duties[0].position - 1, 1)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from exchange.domain import stream_of
 from exchange.domain.days import day_of
 from exchange.domain.erasure.purge import PurgeOutcome
-from exchange.domain.obligations import RightsDuty
+from exchange.domain.obligations import Cleared, RightsDuty
 from exchange.domain.rights.recipients import RectificationOutcome
 from exchange.domain.rights.restricting import RestrictionOutcome
 from exchange.errors import KeyDestroyed
@@ -82,11 +82,11 @@ class Told:
 
 
 class Asking(NamedTuple):
-    """Who asks, when, and since when he may be told of an investigation as a representative."""
+    """Who asks, when, and since when he may be told of what a representative is not at once."""
 
     caller: Caller
     now: datetime
-    cleared: datetime | None
+    cleared: Cleared
 
 
 async def list_told_recipients(
