@@ -3,10 +3,10 @@
 Promises: every duty but LOG (which the commit itself executes) is open until it was executed; the duties the
 system executes itself say at what moment; a person never closes a duty about his own emergency access; a
 question about a right gives nothing and brings no duty but an alarm about who asked it; what Veilig Thuis
-asked is kept from who may be suspected, whatever was answered; what is done about seals is told to nobody of
-the resident's side. What was given on an entry that asks it is told to the resident within a month, as the
-caller was answered: a seal changes nothing of it. That a notice is deferred ends no duty: it is open until
-somebody was told.
+asked, and an emergency, is kept from who may be suspected, whatever was answered; what is done about seals is
+told to nobody of the resident's side. What was given on an entry that asks it is told to the resident within
+a month, as the caller was answered: a seal changes nothing of it. That a notice is deferred ends no duty: it
+is open until somebody was told.
 Source: GDPR 12(1), 14(1)-(3), 14(5)(a), 33-34 (by analogy: without delay), 38-39; Wmo 2015 5.2.6 and 5.3.1;
 Algemene termijnenwet 1 and 3 (working days); the gate's design sections 4 and 5.
 """
@@ -28,6 +28,8 @@ NOTHING: Final = "NOTHING"
 # What is asked for the investigation of Veilig Thuis, by any of these; only these bases bring its duties.
 SAFETY_TASK: Final = "veilig-thuis"
 SAFETY_PURPOSE: Final = "vt-onderzoek"
+# For what somebody breaks the glass; a finding of this scope is about emergencies.
+EMERGENCY_PURPOSE: Final = "acute-nood"
 SEAL_BASIS: Final = "SEAL-32"
 # What the commands about seals write, and no other: they are known by these on whatever basis they came.
 SEAL_FIELDS: Final = frozenset({"paths", "readers"})
@@ -106,6 +108,8 @@ _GAVE: Final = frozenset({DisclosureOutcome.PERMIT, DisclosureOutcome.PARTIAL})
 ABOUT_WHO_LOOKED: Final = frozenset(
     {Duty.REVIEW_1_WORKDAY, Duty.ALERT_SNOOP, Duty.ALERT_BREAK_GLASS_REFUSED, Duty.NOTIFY_FG}
 )
+# One of these comes with every claim of an emergency that was judged, and with nothing else.
+_OF_EMERGENCIES: Final = frozenset({Duty.NOTIFY_SUBJECT, Duty.ALERT_BREAK_GLASS_REFUSED})
 OUTCOMES: Final[Mapping[str, frozenset[DutyOutcome]]] = {
     Duty.REVIEW_1_WORKDAY: frozenset({DutyOutcome.JUSTIFIED, DutyOutcome.NOT_JUSTIFIED}),
     Duty.TREAT_AS_OBJECTION: frozenset({DutyOutcome.OBJECTION_RECORDED, DutyOutcome.NOT_AN_OBJECTION}),
@@ -149,6 +153,16 @@ class Asked:
     def names_safety(self) -> bool:
         """Tell whether the very question, whoever asked it, tells of an investigation."""
         return self.for_safety or self.purpose == SAFETY_PURPOSE
+
+
+class Cleared(NamedTuple):
+    """Since when it was found that a representative may be told of each; None where nobody found it."""
+
+    investigation: datetime | None = None
+    emergency: datetime | None = None
+
+
+NOT_CLEARED: Final = Cleared()
 
 
 class Informing(NamedTuple):
@@ -222,19 +236,26 @@ def kept_from(
     now: datetime,
     *,
     representative: bool,
-    cleared: datetime | None = None,
+    cleared: Cleared = NOT_CLEARED,
 ) -> bool:
     """Tell whether a decision is not told to the resident's side now.
 
-    A representative may be the one it is about (Wmo 2015 5.2.6): he does not read it here unless he is the
-    one to tell and was `cleared` after it was decided. He and the resident read it once the deferral is over
-    (5.3.1). A refusal brings no duty, and tells of the investigation all the same. From the resident nobody
-    but Veilig Thuis hides a look in vain by the purpose he claims.
+    A representative may be the one it is about (Wmo 2015 5.2.6), or the danger for which the glass was broken
+    (GDPR 15(4)): he does not read it here unless he is the one to tell and was `cleared` after it was
+    decided. He and the resident read it once the deferral is over (5.3.1). A refusal brings no such duty, and
+    tells of the investigation all the same. From the resident nobody but Veilig Thuis hides a look in vain by
+    the purpose he claims; from a representative nobody by an emergency of which no officer is told.
     """
     about_him = asked.names_safety or Duty.NO_NOTICE_TO_SUSPECT in obligations
-    if representative and about_him and (cleared is None or cleared <= at):
+    found = cleared.investigation if about_him else cleared.emergency
+    if representative and (about_him or is_emergency(obligations)) and (found is None or found <= at):
         return True
     return is_deferred(asked, obligations) and now < at + DEFERRAL
+
+
+def is_emergency(obligations: Collection[str]) -> bool:
+    """Tell whether somebody broke the glass, or tried to: whichever it was, an officer is told."""
+    return not _OF_EMERGENCIES.isdisjoint(obligations)
 
 
 def is_about_seal(asked: Asked, fields: Collection[str] = ()) -> bool:

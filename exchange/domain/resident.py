@@ -11,6 +11,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
+from exchange.domain.days import day_of
 from exchange.domain.erasure import decision as erasure
 from exchange.domain.erasure.decision import (
     ApproveErasure,
@@ -119,7 +120,7 @@ def age_at(state: ResidentState, day: date) -> int:
 
 
 def _register(command: RegisterResident, state: ResidentState | None) -> Events:
-    future = command.birth_date > command.now.date()
+    future = command.birth_date > day_of(command.now)
     refuse_faults(
         {
             "resident": token_fault(command.resident),
@@ -143,7 +144,7 @@ def _of_known(decide: Callable[[Any, ResidentState], Events]) -> Decider:
 
 
 def _withdraw_objection(command: WithdrawObjection, state: ResidentState) -> Events:
-    by_himself = objects_himself(state, command.now.date())
+    by_himself = objects_himself(state, day_of(command.now))
     return objections.withdraw_objection(command, state, by_himself=by_himself)
 
 
@@ -151,6 +152,15 @@ def objects_himself(state: ResidentState, day: date) -> bool:
     """Tell whether an objection is the resident's own to take back, and nobody's for him."""
     # What was judged too long ago takes nobody's own word away.
     capable = capable_in(state.representation, _OBJECTING, day, registered=state.capable) is not False
+    return capable and age_at(state, day) >= CHILD_AGE
+
+
+def agrees_himself(state: ResidentState, day: date) -> bool:
+    """Tell whether the resident's own yes to a plan counts: of a child of twelve or more who can decide it.
+
+    What was judged too long ago takes nobody's own word away (Jeugdwet 7.3.4, 7.3.15(1)).
+    """
+    capable = capable_in(state.representation, {Matter.CARE}, day, registered=state.capable) is not False
     return capable and age_at(state, day) >= CHILD_AGE
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
+from exchange.domain.days import day_of
 from exchange.domain.limits.determinations import DeterminationKind, determined
 from exchange.domain.relations import has_conflict, relation_for
 from exchange.domain.representation import (
@@ -168,7 +169,7 @@ def standing_of(walk: Walk, view: View, subject: Subject) -> Standing:
     return Standing(
         related,
         involved,
-        age_at(resident, now.date()),
+        age_at(resident, day_of(now)),
         resident.capable,
         tuple(
             Objection(one.status, *one.scope, one.decided_at)
@@ -198,7 +199,7 @@ def _bound(walk: Walk, view: View, resident: ResidentState | None) -> tuple[str,
     caller = walk.caller
     who = Author(caller.organisation, caller.task, caller.professional)
     # He is known here as long as his record is in its period; whether he decides is another question.
-    found = bound(resident.representation, who, walk.now.date(), shown=False)
+    found = bound(resident.representation, who, day_of(walk.now), shown=False)
     if not found and getattr(walk, "takes_back", False) and walk.anchor.startswith(CONSENT_PREFIX):
         consent = view.state(walk.anchor)
         found = () if consent is None else given_by(resident.representation, who, consent.authority)
@@ -270,7 +271,7 @@ def command_facts(walk: CommandWalk, standing: Standing, register: Register) -> 
 
 def _with_speakers(facts: Facts, walk: Walk, standing: Standing, basis: LegalBasis | None) -> Facts:
     """Add the consent to judge, an objection it does not outweigh, and who decides for the resident."""
-    people, day, caller = standing.people, walk.now.date(), walk.caller
+    people, day, caller = standing.people, day_of(walk.now), walk.caller
     kind = "" if basis is None else basis.consent_kind
     capable = standing.capable
     access = basis is not None and basis.subject_access

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
+from exchange.domain.days import day_of
 from exchange.domain.household import HOUSEHOLD, MEMBERSHIP, carries
 from exchange.domain.household.words import NAMED_MAX
 from exchange.domain.limits.compartments import MEMBERSHIP as SEALED_MEMBERSHIP
@@ -140,7 +141,7 @@ def _stands(view: View, member: MembershipState, caller: Caller, now: datetime) 
     # To the resident's own side it is there whomever it names.
     recipient = NOBODY_RECIPIENT if caller.task in OWN_WORDS else caller.recipient_id
     carried = carries(consent, member.resident, recipient, now)
-    return resident is not None and carried and binds(resident, consent, now.date())
+    return resident is not None and carried and binds(resident, consent, day_of(now))
 
 
 def _is_told(view: View, member: MembershipState, caller: Caller, now: datetime) -> bool:
@@ -186,4 +187,4 @@ def names_member(
     named = goal_of_both is not None and member.membership_id in goal_of_both.membership_ids
     kept = kept_from(resident, caller)
     sealed = SEALED_MEMBERSHIP in kept.collections or GOAL_LEAF in kept.paths
-    return named and not sealed and binds(resident, consent, now.date())
+    return named and not sealed and binds(resident, consent, day_of(now))

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain.limits.determinations import cleared
+from exchange.domain.obligations import NOT_CLEARED, Cleared
 from exchange.domain.representation import Spoken, bound, capable_in, counts, given_by
 from exchange.domain.representation.voices import SOURCE_DAYS_MAX
 from exchange.domain.representation.words import SELF, Matter, Relation
@@ -21,7 +22,7 @@ from exchange.gate.representation import CHILD_AGE, is_heard
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import date, datetime
+    from datetime import date
 
     from exchange.domain.consent import ConsentState
     from exchange.domain.representation import Representation, Representative
@@ -95,22 +96,20 @@ def matters_of(purpose: str, *, consent_kind: str = "", access: bool = False) ->
     return frozenset({purpose, Matter.CARE if consent_kind == ConsentKind.CARE else Matter.CONSENT})
 
 
-def cleared_to_be_told(
-    resident: ResidentState | None, caller: Caller, purpose: str, day: date
-) -> datetime | None:
-    """Return since when a representative may be told what Veilig Thuis asked; None where he may not.
+def cleared_to_be_told(resident: ResidentState | None, caller: Caller, purpose: str, day: date) -> Cleared:
+    """Return since when a representative may be told what Veilig Thuis asked, and of an emergency.
 
     Only where the resident has no access of his own is somebody told in his place (Wmo 2015 5.3.2-5.3.3),
     and only who was found not to be the one it is about. Whether he has authority at all is judged with the
     question.
     """
     if resident is None or caller.task == RESIDENT_TASK:
-        return None
+        return NOT_CLEARED
     people = resident.representation
     matters = matters_of(purpose, access=True)
     capable = capable_in(people, matters, day, registered=resident.capable)
     if age_at(resident, day) >= CHILD_AGE and capable is not False:
-        return None
+        return NOT_CLEARED
     author = Author(caller.organisation, caller.task, caller.professional)
     records = {one.representative_id for one in bound(people, author, day)}
     return cleared(resident.determinations, caller.recipient_id, records)

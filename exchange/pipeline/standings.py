@@ -1,19 +1,22 @@
 """Standings found lately, so that a busy case is not looked through anew for each command on it.
 
 Promises: one is found again only where the states it came from are the very same objects and nothing in it
-depends on the moment within a day: the relation has no end, and the resident spoke no word of consent. What
-a walk changes makes new objects, so it is never found again after that. Bounded.
+depends on the moment within a day, as days are here: the relation has no end, and the resident spoke no word
+of consent. What a walk changes makes new objects, so it is never found again after that. Bounded.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from exchange.domain.days import day_of
 from exchange.domain.relations import relation_for
 from exchange.domain.values import Author
 from exchange.pipeline.facts import RESIDENT_PREFIX, standing_of
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from exchange.pipeline.facts import Standing, Subject
     from exchange.pipeline.walk import CommandWalk, View
 
@@ -26,7 +29,7 @@ class Kept(NamedTuple):
     case: Any
     resident: Any
     scope: tuple[str, ...]
-    day: int
+    day: date
     standing: Standing
 
 
@@ -40,7 +43,7 @@ class Standings:
         """Return what `standing_of` returns."""
         if not subject.resident or not subject.case_stream:
             return standing_of(walk, view, subject)
-        caller, day = walk.caller, walk.now.toordinal()
+        caller, day = walk.caller, day_of(walk.now)
         name = (
             subject.case_stream,
             caller.professional,

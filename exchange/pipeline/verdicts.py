@@ -1,8 +1,9 @@
 """Verdicts of commands, judged once for each combination of what the gate looks at.
 
 Promises: the gate is a pure function of facts and register; a verdict is remembered only where nothing in its
-facts depends on the moment but the validity of the basis, which is in whole UTC days, and the day is part of
-what is remembered. Consents and break-glass are judged each time. Bounded; owned by the writer thread.
+facts depends on the moment but the validity of the basis, which is in whole UTC days, and who speaks for the
+resident, which is in whole days here; both days are part of what is remembered. Consents and break-glass are
+judged each time. Bounded; owned by the writer thread.
 Source: the gate's promise (same facts, same policy hash, same verdict).
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from exchange.domain.days import day_of
 from exchange.gate.judge import judge
 from exchange.gate.model import Outcome
 from exchange.pipeline.facts import command_facts
@@ -68,6 +70,7 @@ def _name(walk: CommandWalk, standing: Standing) -> object:
         walk.fields,
         standing,
         walk.now.toordinal(),
+        day_of(walk.now),
         walk.takes_back,
         walk.about_consent,
     )

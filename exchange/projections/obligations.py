@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
+from exchange.domain.days import day_of
 from exchange.domain.disclosure import DeliveryAborted, DisclosureDecided, ObligationExecuted
 from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.obligations import (
@@ -42,7 +43,7 @@ from exchange.domain.rights.terms import last_day
 from exchange.domain.rights.words import RightsOutcome
 from exchange.domain.values import Purpose
 from exchange.projections.database import Database
-from exchange.projections.workdays import day_of, end_of_day, end_of_next_workday, is_workday
+from exchange.projections.workdays import end_of_day, end_of_next_workday, is_workday
 
 if TYPE_CHECKING:
     import sqlite3

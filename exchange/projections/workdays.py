@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
+from exchange.domain.days import day_of
+
 ZONE: Final = ZoneInfo("Europe/Amsterdam")
 # Good Friday, and 5 May in every year, are no public holidays by custom; the law makes them equal.
 CATEGORIES: Final = ("public", "optional")
@@ -38,11 +40,6 @@ def end_of_next_workday(moment: datetime) -> datetime:
     while not is_workday(day):
         day += timedelta(days=1)
     return end_of_day(day)
-
-
-def day_of(moment: datetime) -> date:
-    """Return the day of a moment in the Netherlands."""
-    return moment.astimezone(ZONE).date()
 
 
 def end_of_day(day: date) -> datetime:

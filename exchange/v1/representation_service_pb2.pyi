@@ -553,9 +553,11 @@ class Representative(_message.Message):
     representative_id: _builtins.str
     """The record."""
     person_oin: _builtins.str
-    """The organisation whose portal knows the person."""
+    """The organisation whose portal knows the person: it can tell where somebody is who does not want to be found, so
+    that it is the person's own, as what that portal calls him is.
+    """
     person: _builtins.str
-    """What that portal calls the person; to the resident's side only when weighed."""
+    """What that portal calls the person; to nobody of the resident's side."""
     relation: Global___Relation.ValueType
     """What the person is to the resident."""
     gezag: Global___Gezag.ValueType

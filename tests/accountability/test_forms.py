@@ -14,6 +14,7 @@ from adapters.sdk.tokens import Person
 from exchange.v1 import common_pb2 as pb
 from tests.accountability.logs import nen7513, of_decision, processings, require_extension, verwerkingen
 from tests.server.story import denied_read
+from tests.server.test_duties import emergency, helper
 from tests.server.town import AUDIT, CARE, CITY, DELIVER, INVESTIGATE
 
 if TYPE_CHECKING:
@@ -85,6 +86,16 @@ def test_what_is_done_about_a_seal_is_confidential_and_other_work_is_not(town: T
     told = action_of(town, proposed.receipt.decision_id)["vertrouwelijkheid"]
     assert told == "vertrouwelijk"
     assert action_of(town, story.opened.receipt.decision_id)["vertrouwelijkheid"] == "normaal"
+
+
+def test_an_emergency_is_confidential_given_or_refused(town: Town, story: Story) -> None:
+    """The form has one word for all of the resident's side, and who represents him may be the danger."""
+    asked: dict[str, Any] = {"plan_id": story.plan_id, "fields": ["plan_id"]}
+    given = helper(town).plan.get_plan(claim=emergency(), **asked)
+    with pytest.raises(errors.Denied) as refused:
+        helper(town).plan.get_plan(claim=emergency(reason="kort"), **asked)
+    for decision_id in (given.decision_id, refused.value.decision_id):
+        assert action_of(town, decision_id)["vertrouwelijkheid"] == "vertrouwelijk"
 
 
 def test_what_was_held_back_by_a_seal_is_confidential(town: Town, story: Story) -> None:

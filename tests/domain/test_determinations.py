@@ -14,6 +14,7 @@ from exchange.domain.limits.determinations import (
     cleared,
     determined,
 )
+from exchange.domain.obligations import NOT_CLEARED, Cleared
 from exchange.domain.resident import RESIDENT
 from exchange.domain.values import Author
 from tests.domain.builders import CONSULENT, MUNICIPALITY, RESIDENT_REGISTERED, fold, given
@@ -83,9 +84,21 @@ def test_who_is_cleared_is_cleared_since_it_was_found_last() -> None:
     given(RESIDENT, *known).when(replace(CLEARING, now=later)).then(replace(CLEARED, at=later))
     found = fold(RESIDENT, *known, replace(CLEARED, at=later)).determinations
     assert len(found) == 1
-    assert cleared(found, CARE, (MOTHER_ID,)) == later
-    assert cleared(found, CARE, (FATHER_ID,)) is None
-    assert cleared(found, CARE, ()) is None
+    assert cleared(found, CARE, (MOTHER_ID,)) == Cleared(investigation=later)
+    assert cleared(found, CARE, (FATHER_ID,)) == cleared(found, CARE, ()) == NOT_CLEARED
+
+
+def test_who_is_cleared_of_an_emergency_is_not_of_an_investigation_and_each_is_closed_by_itself() -> None:
+    of_emergencies = replace(CLEARED, purpose="acute-nood")
+    later = replace(of_emergencies, at=CLEARED.at + timedelta(days=400))
+    known = (RESIDENT_REGISTERED, RECORDED, of_emergencies)
+    given(RESIDENT, *known).when(replace(CLEARING, purpose="acute-nood", now=later.at)).then(later)
+    found = fold(RESIDENT, *known).determinations
+    assert cleared(found, CARE, (MOTHER_ID,)) == Cleared(emergency=CLEARED.at)
+    both = fold(RESIDENT, *known, CLEARED).determinations
+    assert cleared(both, CARE, (MOTHER_ID,)) == Cleared(CLEARED.at, CLEARED.at)
+    contrary = fold(RESIDENT, *known, CLEARED, replace(of_emergencies, holds=True)).determinations
+    assert cleared(contrary, CARE, (MOTHER_ID,)) == Cleared(investigation=CLEARED.at)
 
 
 @pytest.mark.parametrize(
@@ -101,10 +114,10 @@ def test_who_is_cleared_is_cleared_since_it_was_found_last() -> None:
 )
 def test_nobody_is_cleared_by_the_way(changes: dict[str, Any]) -> None:
     known = fold(RESIDENT, RESIDENT_REGISTERED, RECORDED, replace(CLEARED, **changes)).determinations
-    assert cleared(known, CARE, (MOTHER_ID,)) is None
+    assert cleared(known, CARE, (MOTHER_ID,)) == NOT_CLEARED
     contrary = replace(CLEARED, holds=True, purpose="")
     both = fold(RESIDENT, RESIDENT_REGISTERED, RECORDED, CLEARED, contrary).determinations
-    assert cleared(both, CARE, (MOTHER_ID,)) is None, "the opposite was found of her in a wider scope"
+    assert cleared(both, CARE, (MOTHER_ID,)) == NOT_CLEARED, "the opposite was found of her in a wider scope"
 
 
 def test_the_most_determinations() -> None:

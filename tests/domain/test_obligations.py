@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exchange.domain.obligations import Asked, Informing, informs, is_about_seal, kept_from
+from exchange.domain.obligations import Asked, Cleared, Informing, informs, is_about_seal, kept_from
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 ORDINARY = Asked("college:WMO", "wmo-onderzoek", "WMO-2.3.2")
@@ -57,10 +57,27 @@ A_MOMENT = timedelta(microseconds=1)
 def test_a_representative_is_told_who_was_cleared_after_it_was_decided_and_not_before_its_weeks_are_over(
     asked: Asked, duties: tuple[str, ...], cleared: timedelta | None, later: timedelta, *, kept: bool
 ) -> None:
-    since = None if cleared is None else NOW + cleared
+    since = Cleared(investigation=None if cleared is None else NOW + cleared)
     told = kept_from(asked, duties, NOW, NOW + later, representative=True, cleared=since)
     assert told is kept
     assert kept_from(asked, duties, NOW, NOW + WEEKS, representative=False, cleared=since) is False
+
+
+@pytest.mark.parametrize(
+    ("since", "kept"), [(None, True), (-A_MOMENT, True), (timedelta(0), True), (A_MOMENT, False)]
+)
+@pytest.mark.parametrize("duty", ["NOTIFY-SUBJECT", "ALERT-BREAK-GLASS-REFUSED"])
+def test_an_emergency_is_told_to_the_resident_at_once_and_to_a_representative_who_was_cleared_after_it(
+    duty: str, since: timedelta | None, *, kept: bool
+) -> None:
+    asked = replace(ORDINARY, purpose="acute-nood")
+    cleared = Cleared(emergency=None if since is None else NOW + since)
+    of_an_investigation = Cleared(investigation=NOW + A_MOMENT)
+    assert kept_from(asked, ("LOG", duty), NOW, NOW, representative=True, cleared=cleared) is kept
+    assert kept_from(asked, ("LOG", duty), NOW, NOW, representative=True, cleared=of_an_investigation)
+    assert not kept_from(asked, ("LOG", duty), NOW, NOW, representative=False)
+    # Nobody hides a look by naming an emergency of which no officer is told.
+    assert not kept_from(asked, ("LOG",), NOW, NOW, representative=True)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from exchange.domain.limits.restrictions import ResidentRestricted
-from exchange.domain.resident import RESIDENT, RegisterResident, ResidentState, age_at
+from exchange.domain.representation import Representation
+from exchange.domain.representation.state import Judgement
+from exchange.domain.resident import RESIDENT, RegisterResident, ResidentState, age_at, agrees_himself
 from tests.domain.builders import (
     A_DAY,
     DAY,
@@ -75,3 +77,17 @@ def test_the_first_and_last_birth_dates_there_are(birth_date: date) -> None:
 )
 def test_age_changes_on_the_birthday(born: date, day: date, age: int) -> None:
     assert age_at(ResidentState(RESIDENT_REF, born, capable=True), day) == age
+
+
+def test_whose_own_yes_to_a_plan_counts_by_age_and_by_what_was_judged_last_about_care() -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    today, tomorrow = date(2026, 3, 2), date(2026, 3, 3)
+    child = ResidentState("r", date(2014, 3, 3), capable=True)
+    assert [agrees_himself(child, day) for day in (today, tomorrow)] == [False, True]
+    unable = replace(child, birth_date=date(1980, 3, 3), capable=False)
+    assert not agrees_himself(unable, today)
+    for matter, capable, own in (("care", True, True), ("consent", True, False)):
+        judged = Judgement(matter, capable=capable, at=noon, until=tomorrow)
+        known = replace(unable, representation=Representation(judgements=(judged,)))
+        # Once it is over nobody found that he cannot: it takes nobody's own word away.
+        assert [agrees_himself(known, day) for day in (today, tomorrow)] == [own, matter == "care"]

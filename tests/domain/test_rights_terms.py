@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from exchange.domain.days import day_of
 from exchange.domain.rights.terms import TERMS, due_day, months_after
 from exchange.domain.rights.words import Right
-from exchange.projections.workdays import day_of, end_of_day, is_workday
+from exchange.projections.workdays import end_of_day, is_workday
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -118,3 +119,15 @@ def test_the_longer_of_law_and_entry_counts() -> None:
     assert record_end(NOON, "wgs", "P6Y").year == NOON.year + 6
     leap = NOON.replace(year=2028, month=2, day=29)
     assert record_end(leap, "wgs", "P7Y").date().isoformat() == "2035-03-01"
+
+
+def test_no_shipped_entry_tells_a_shorter_term_than_what_is_recorded_under_its_law_is_kept() -> None:
+    """What a resident and the record of processing read is what happens (GDPR 15(1)(d), 30(1)(f))."""
+    told = {
+        basis.id: (years, TERMS[basis.regime.lower()].years)
+        for basis in REGISTER.entries()
+        if basis.regime in {"WMO", "JW", "WGBO"}  # these laws set a term themselves
+        for years in (int(found.group(1)) for found in re.finditer(r"P([0-9]+)Y", basis.retention_rule))
+    }
+    assert {name: both for name, both in told.items() if both[0] < both[1]} == {}
+    assert len(told) > 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -167,6 +167,48 @@ def test_a_remembered_permit_ends_with_the_source_it_rested_on(shard: Shard) -> 
     shard.done(replace(child.goal(), now=last))
     (after,) = shard.run(replace(child.goal(), now=last + A_DAY))
     assert rules(after) == ("R21",)
+
+
+# Midnight in the Netherlands, an hour before that of UTC in winter and two in summer.
+BIRTHDAYS = [
+    (date(2010, 3, 5), datetime(2026, 3, 4, 23, tzinfo=UTC)),
+    (date(2010, 5, 20), datetime(2026, 5, 19, 22, tzinfo=UTC)),
+]
+ACCESS = Claim("inzage", "SUBJECT-15")
+
+
+@pytest.mark.parametrize(("birth_date", "midnight"), BIRTHDAYS)
+def test_a_parent_sees_and_speaks_until_the_day_of_sixteen_begins_here(
+    shard: Shard, birth_date: date, midnight: datetime
+) -> None:
+    child = Child(shard, birth_date=birth_date)
+    child.record()
+    before, moment = midnight - timedelta(seconds=1), timedelta(minutes=1)
+    asked = shard.question(child.plan_id, caller=child.caller("ouder-1"), claim=ACCESS, relation=False)
+    # The permit of the evening before is remembered, and is not taken along into the night.
+    for at, expected in [(before, ()), (midnight, ("R21",)), (midnight + moment, ("R21",))]:
+        (seen,) = shard.run(replace(asked, now=at))
+        (said,) = shard.run(replace(child.goal(), now=at))
+        assert (rules(seen), rules(said)) == (expected, expected), at
+
+
+def test_a_child_sees_what_is_known_of_it_from_when_its_twelfth_birthday_begins_here(shard: Shard) -> None:
+    child = Child(shard, birth_date=date(2014, 3, 5))
+    own = replace(child.caller("kind-1"), task="betrokkene")
+    asked = shard.question(child.plan_id, caller=own, claim=ACCESS, relation=False)
+    midnight = datetime(2026, 3, 4, 23, tzinfo=UTC)
+    for at, expected in [(midnight - timedelta(seconds=1), ("R21",)), (midnight, ())]:
+        (seen,) = shard.run(replace(asked, now=at))
+        assert rules(seen) == expected
+
+
+def test_a_record_ends_when_its_last_day_is_over_here(shard: Shard) -> None:
+    child = Child(shard)
+    child.record(end_date=date(2026, 3, 5))
+    midnight = datetime(2026, 3, 4, 23, tzinfo=UTC)
+    for at, expected in [(midnight - timedelta(seconds=1), ()), (midnight, ("R21",))]:
+        (said,) = shard.run(replace(child.goal(), now=at))
+        assert rules(said) == expected
 
 
 def test_taking_back_asks_no_recent_source_and_no_authority_of_now(shard: Shard) -> None:

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
+from exchange.domain.days import day_of
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import representation_service_pb2 as people_pb
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 REUSE = claim(pb.PURPOSE_WMO_AFSTEMMING, "WMO-5.1.1-4", "nodig om hulp af te stemmen")
 WORDS = "Weer naar school."
-TODAY = datetime.now(UTC).date()
+TODAY = day_of(datetime.now(UTC))
 A_DAY = timedelta(days=1)
 
 

@@ -332,6 +332,23 @@ def test_who_represents_is_listed_for_the_desk_that_recorded_it_and_for_the_resi
     assert own.representatives[0].person == ""
 
 
+def test_one_parent_does_not_learn_by_whose_portal_another_signs_in(town: Town) -> None:
+    family = Family(town, 8)
+    family.record()
+    elsewhere = family.record("ouder-2", person_oin=CARE)
+    fields = ["representatives.representative_id", "representatives.person_oin"]
+    told = family.representative().representation.list_representatives(
+        claim=ACCESS, case_id=family.case_id, fields=fields, allow_partial=True
+    )
+    assert elsewhere in [one.representative_id for one in told.representatives]
+    assert list(told.withheld_fields) == ["representatives.person_oin"]
+    assert {one.person_oin for one in told.representatives} == {""}
+    desk = family.wmo.representation.list_representatives(
+        claim=INVESTIGATE, case_id=family.case_id, fields=fields
+    )
+    assert [one.person_oin for one in desk.representatives] == [CITY, CARE]
+
+
 def test_another_desk_and_strangers_are_not_told_who_represents(town: Town) -> None:
     family = Family(town, 10)
     family.record()

@@ -12,7 +12,7 @@ from exchange.v1 import common_pb2 as pb
 from exchange.v1 import consent_service_pb2 as consent_pb
 from exchange.v1 import plan_pb2
 from exchange.v1 import representation_service_pb2 as people_pb
-from tests.server.family import TODAY, Family, denied
+from tests.server.family import TODAY, Family, broken, denied
 from tests.server.test_access import NOBODY
 from tests.server.town import ACCESS, CITY, WORD
 
@@ -29,6 +29,7 @@ OTHERS = {
     consent_pb.CONSENT_KIND_SECRECY,
     consent_pb.CONSENT_KIND_NO_OBJECTION,
 }
+ADULT = 18
 ALL = {ASSENT, CARE, GDPR, *OTHERS}
 
 
@@ -37,11 +38,15 @@ def authority(family: Family, client: ExchangeClient) -> people_pb.GetAuthorityR
 
 
 def say_no(family: Family, client: ExchangeClient) -> None:
+    say(family, client, plan_pb2.AGREEMENT_OUTCOME_DISAGREED)
+
+
+def say(family: Family, client: ExchangeClient, outcome: plan_pb2.AgreementOutcome.ValueType) -> None:
     client.plan.agree_to_plan(
         claim=WORD,
         plan_id=family.plan_id,
         expected_version=family.town.state("plan", family.plan_id).version,
-        outcome=plan_pb2.AGREEMENT_OUTCOME_DISAGREED,
+        outcome=outcome,
         remarks="Zo niet.",
     )
 
@@ -142,3 +147,22 @@ def test_nobody_else_is_told_of_anybodys_authority(town: Town) -> None:
     grown.record()
     assert denied(partial(authority, grown, grown.representative())) == NOBODY
     assert set(authority(grown, grown.own()).consent_kinds) == ALL
+
+
+@pytest.mark.parametrize(("age", "capable", "own"), [(11, True, False), (12, True, True), (40, False, False)])
+def test_whose_yes_to_a_plan_is_the_residents_own(town: Town, age: int, *, capable: bool, own: bool) -> None:
+    """Jeugdwet 7.3.4 and 7.3.15: who sees nothing of a plan says no yes to it."""
+    family = Family(town, age, capable=capable)
+    if age < ADULT:
+        family.record("mentor-1")
+    else:
+        appointed(family, "mentor-1", people_pb.RELATION_MENTOR)
+    yes = partial(say, outcome=plan_pb2.AGREEMENT_OUTCOME_AGREED)
+    conditions = partial(say, outcome=plan_pb2.AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS)
+    for word in (yes, conditions):
+        if own:
+            word(family, family.own())
+        else:
+            assert broken(partial(word, family, family.own())) == "NOT_TO_DECIDE"
+        word(family, family.representative("mentor-1"))
+    say_no(family, family.own())

@@ -18,9 +18,9 @@ from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.family import Family
-from tests.server.test_duties import NOTICE_FIELDS, duties_at, end, of_decision
-from tests.server.test_untold import SAFE, SAFETY, told
-from tests.server.town import ACCESS, INVESTIGATE, Town
+from tests.server.test_duties import NOTICE_FIELDS, duties_at, emergency, end, helper, of_decision
+from tests.server.test_untold import SAFE, SAFETY, refused, told
+from tests.server.town import ACCESS, AUDIT, INVESTIGATE, Town
 
 OTHERS = ("00000005003214345011", "00000005003214345012")
 DEFER = "DEFER-NOTICE-4W"
@@ -52,13 +52,19 @@ def investigated(town: Town, family: Family, oin: str = SAFE) -> str:
         ).decision_id
 
 
-def clear(family: Family, representative_id: str, *, contrary: bool = False) -> None:
+def clear(
+    family: Family,
+    representative_id: str,
+    purpose: pb.Purpose.ValueType = pb.PURPOSE_VT_ONDERZOEK,
+    *,
+    contrary: bool = False,
+) -> None:
     family.wmo.rights.record_determination(
         claim=WEIGH,
         case_id=family.case_id,
         kind=rights_pb.DETERMINATION_KIND_CONTRARY_TO_CHILD_INTEREST,
         holds=contrary,
-        determined_purpose=pb.PURPOSE_VT_ONDERZOEK,
+        determined_purpose=purpose,
         representative_id=representative_id,
         reason="Het vermoeden gaat over de andere ouder.",
     )
@@ -162,3 +168,66 @@ def test_before_the_weeks_are_over_and_where_the_child_reads_himself_no_represen
     assert told(young.representative(), young.case_id)[1] == [(decided[young.case_id], DEFER)]
     assert told(older.representative(), older.case_id)[1] == []
     assert told(older.own(), older.case_id)[1] == [(decided[older.case_id], DEFER)]
+
+
+# --- who may be the danger --------------------------------------------------------------------------------
+
+
+def in_danger(town: Town, family: Family) -> tuple[str, str]:
+    """Break the glass for a child in danger, once for a reason that is too short; return both."""
+    asked: dict[str, Any] = {"plan_id": family.plan_id, "fields": ["goals.own_words"]}
+    glass = emergency(code="ACUUT-GEVAAR-KIND")
+    opened = helper(town).plan.get_plan(claim=glass, **asked).decision_id
+    short = emergency(code="ACUUT-GEVAAR-KIND", reason="Gevaar thuis.")
+    return opened, refused(lambda: helper(town).plan.get_plan(claim=short, **asked)).decision_id
+
+
+def log_leaf(town: Town, decision_id: str) -> int:
+    """Return the leaf of a decision, as the officer reads it."""
+    found = town.worker("fg", "fg-1").audit.get_decision(
+        claim=AUDIT, of_decision_id=decision_id, fields=["decision.disclosure.leaf_index"]
+    )
+    return int(found.decision.disclosure.leaf_index)
+
+
+def test_who_represents_a_child_is_not_told_of_its_danger_before_it_was_found_that_he_is_none(
+    aging_town: Town,
+) -> None:
+    town = aging_town
+    family = Family(town, 8)
+    names = {person: family.record(person) for person in ("ouder-1", "ouder-2")}
+    clear(family, names["ouder-1"], pb.PURPOSE_ACUTE_NOOD)
+    opened, tried = in_danger(town, family)
+    both = [family.representative(person) for person in names]
+    for client in both:
+        log, listed = told(client, family.case_id)
+        assert (not {opened, tried} & set(log), listed) == (True, [])
+        answer = client.rights.get_access_answer(
+            claim=ACCESS, case_id=family.case_id, fields=["processings.purpose", "covered.leaf_indexes"]
+        )
+        assert pb.PURPOSE_ACUTE_NOOD not in [one.purpose for one in answer.processings]
+        assert not {log_leaf(town, one) for one in (opened, tried)} & set(answer.covered.leaf_indexes)
+        assert answer.covered.leaf_indexes
+    waiting = of_decision(town, opened)["NOTIFY-SUBJECT"]
+    assert not waiting.HasField("execute_time"), "an officer has to see to it"
+    # What is found of an investigation says nothing of an emergency, nor the other way around.
+    clear(family, names["ouder-1"])
+    assert told(both[0], family.case_id)[1] == []
+    investigation = investigated(town, family)
+    town.skew = WEEKS + MARGIN
+    clear(family, names["ouder-1"], pb.PURPOSE_ACUTE_NOOD)
+    log, listed = told(both[0], family.case_id)
+    assert {opened, tried} <= set(log)
+    assert listed == [(opened, "NOTIFY-SUBJECT")]
+    assert investigation not in log
+    assert not {opened, tried} & set(told(both[1], family.case_id)[0])
+
+
+def test_a_resident_is_told_of_an_emergency_at_once_and_who_represents_him_is_not(town: Town) -> None:
+    family = Family(town, 14)
+    family.record()
+    opened, tried = in_danger(town, family)
+    log, listed = told(family.own(), family.case_id)
+    assert {opened, tried} <= set(log)
+    assert listed == [(opened, "NOTIFY-SUBJECT")]
+    assert told(family.representative(), family.case_id)[1] == []

@@ -14,12 +14,12 @@ from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.tokens import Person
+from exchange.domain.days import day_of
 from exchange.domain.lookups import Month
 from exchange.ledger.checkpoint import parse_body
 from exchange.ledger.merkle import verify_consistency
 from exchange.ledger.note import parse_note
 from exchange.projections.lookups.sampling import Anchor, chance_of_one, draw, seed_of
-from exchange.projections.workdays import day_of
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import lookup_review_service_pb2 as lookups_pb
 from tests.server.conftest import opened

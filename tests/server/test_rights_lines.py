@@ -9,8 +9,8 @@ import pytest
 
 from adapters.sdk import errors
 from adapters.sdk.tokens import Person
+from exchange.domain.days import day_of
 from exchange.domain.rights.words import Right
-from exchange.projections.workdays import day_of
 from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb
 from tests.server.test_rights_requests import ANSWER, ask, burger, clock, duties, listed, professional_of

@@ -11,9 +11,10 @@ import pytest
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
+from exchange.domain.days import day_of
 from exchange.domain.rights.terms import due_day
 from exchange.domain.rights.words import Right
-from exchange.projections.workdays import day_of, end_of_day, is_workday
+from exchange.projections.workdays import end_of_day, is_workday
 from exchange.v1 import audit_service_pb2 as audit_pb
 from exchange.v1 import common_pb2 as pb
 from exchange.v1 import resident_rights_service_pb2 as rights_pb

@@ -2,7 +2,8 @@
 
 Promises: the newest finding of one kind and scope counts; a finding can be taken back by finding otherwise;
 what is about one representative goes before what is about all. What clears a representative to be told of
-an investigation of Veilig Thuis is as old as its last record: said anew, it is recorded anew.
+an investigation of Veilig Thuis, or of an emergency, is as old as its last record: said anew, it is recorded
+anew.
 Source: Participatiewet 67(3) (disproportionate harm); GDPR 15(4), UAVG 41, Wmo 2015 5.3.2(3)-(4) (the child's
 or another's interest); CJEU C-579/21 (the name of a staff member).
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from exchange.domain.kernel import AuthoredCommand, Events, ResidentEvent, with_changes
 from exchange.domain.limits.scope import in_scope, purpose_fault, recipient_fault, refuse_but_weighers
-from exchange.domain.obligations import SAFETY_PURPOSE
+from exchange.domain.obligations import EMERGENCY_PURPOSE, NOT_CLEARED, SAFETY_PURPOSE, Cleared
 from exchange.domain.shape import member_fault, refuse_faults, text_fault
 from exchange.errors import RuleBroken
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from exchange.domain.resident import ResidentState
 
 DETERMINATIONS_MAX: Final = 200
+_CLEARING: Final = frozenset({SAFETY_PURPOSE, EMERGENCY_PURPOSE})
 _SEALED: Final[Mapping[str, str]] = MappingProxyType(
     dict.fromkeys(("kind", "holds", "purpose", "recipient", "representative_id", "reason"), "LOG")
 )
@@ -80,7 +82,7 @@ class Determination:
 
     @property
     def clears(self) -> bool:
-        """Tell whether it says that this one representative may be told of an investigation.
+        """Tell whether it says that this one representative may be told of investigations, or emergencies.
 
         Nobody finds that by the way: it names him, and that purpose and no other (Wmo 2015 5.2.6).
         """
@@ -88,7 +90,7 @@ class Determination:
             self.kind == DeterminationKind.CONTRARY_TO_CHILD_INTEREST
             and not self.holds
             and bool(self.representative_id)
-            and self.purpose == SAFETY_PURPOSE
+            and self.purpose in _CLEARING
         )
 
     def reaches(self, purpose: str, recipient_id: str) -> bool:
@@ -112,16 +114,25 @@ def determined(
     return frozenset(one.kind for one in (*own, *of_all) if one.holds)
 
 
-def cleared(known: Iterable[Determination], recipient_id: str, records: Collection[str]) -> datetime | None:
-    """Return when it was found that who is bound to these records may be told of an investigation.
+def cleared(known: Iterable[Determination], recipient_id: str, records: Collection[str]) -> Cleared:
+    """Return when it was found that who is bound to these records may be told: of each by itself.
 
     None where nobody found that, or where the opposite was found of him in any scope that reaches him.
     """
-    kind, moments = DeterminationKind.CONTRARY_TO_CHILD_INTEREST, []
-    for one in known:
-        if one.kind != kind or one.representative_id not in records:
-            continue
-        if not one.reaches(SAFETY_PURPOSE, recipient_id):
+    kind = DeterminationKind.CONTRARY_TO_CHILD_INTEREST
+    own = [one for one in known if one.kind == kind and one.representative_id in records]
+    if not own:
+        return NOT_CLEARED
+    return Cleared(
+        investigation=_cleared_for(SAFETY_PURPOSE, own, recipient_id),
+        emergency=_cleared_for(EMERGENCY_PURPOSE, own, recipient_id),
+    )
+
+
+def _cleared_for(purpose: str, own: Iterable[Determination], recipient_id: str) -> datetime | None:
+    moments = []
+    for one in own:
+        if not one.reaches(purpose, recipient_id):
             continue
         if one.holds:
             return None

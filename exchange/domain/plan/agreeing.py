@@ -73,6 +73,7 @@ def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
         }
     )
     refuse_full(plan, "agreements")
+    # A no is heard whoever says it.
     if command.outcome == AgreementOutcome.DISAGREED:
         disagreed = PlanDisagreed(
             resident=plan.resident,
@@ -84,6 +85,8 @@ def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
             at=command.now,
         )
         return (disagreed,)
+    if command.for_another and author.task == RESIDENT_TASK:
+        raise RuleBroken("who represents the resident says yes to this plan", rule="NOT_TO_DECIDE")
     _refuse_unready(plan, minor=command.minor)
     kind = PlanAgreed if agrees else PlanAgreedOnConditions
     agreed = kind(

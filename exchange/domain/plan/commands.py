@@ -94,11 +94,16 @@ class RequestSupport(AuthoredCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreeToPlan(AuthoredCommand):
-    """Record the resident's yes or no to the plan as it stands; `minor` tells that the resident is not 18."""
+    """Record the resident's yes or no to the plan as it stands.
+
+    `minor` tells that the resident is not 18, `for_another` that his yes is not his own to say: he is not
+    twelve, or was found unable to decide about care.
+    """
 
     outcome: str
     remarks: str = ""
     minor: bool = False
+    for_another: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

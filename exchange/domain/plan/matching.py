@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar, Final, NamedTuple
 
+from exchange.domain.days import day_of
 from exchange.domain.kernel import AuthoredCommand, Command, Decider, Event, Events, Evolver, with_changes
 from exchange.domain.plan.decide import existing, refuse_full
 from exchange.domain.plan.events import PlanEvent
@@ -110,7 +111,7 @@ class MatchEnded(PlanEvent):
 
 def fits(offer: Contribution, wish: Wish, now: datetime) -> bool:
     """Tell whether an offer answers a wish today: the same thing, in the same place, for long enough."""
-    day = now.date()
+    day = day_of(now)
     # What is sealed says nothing: of an offer that says nothing nobody knows that it fits.
     told = bool(offer.kind and offer.neighbourhood) and offer.start_date > date.min
     return (
@@ -161,7 +162,7 @@ def match_of(plan: PlanState | None, match_id: str) -> Match | None:
 def wish_to_match(plan: PlanState | None, wish_id: str, now: datetime) -> Wish:
     """Return the wish; refuse one that is not there, not open today, or about which a match waits."""
     wish = next((one for one in existing(plan).wishes if one.wish_id == wish_id), None)
-    day = now.date()
+    day = day_of(now)
     over = wish is not None and (day < wish.start_date or (wish.end_date or day) < day)
     if wish is None or wish.ended or over:
         raise RuleBroken("this plan has no such wish that is open today", rule="WISH_UNKNOWN")

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+from exchange.domain.days import day_of
 from exchange.domain.kernel import Command, Events
 from exchange.domain.mandate import refuse_but_operators_college, refuse_unless_in
 from exchange.domain.representation.commands import (
@@ -109,7 +110,7 @@ def _source_fault(command: RecordRepresentative) -> str:
 
 
 def _source_date_fault(command: RecordRepresentative) -> str:
-    future = command.source_date > command.now.date()
+    future = command.source_date > day_of(command.now)
     return "must not lie in the future" if future else day_fault(command.source_date)
 
 
@@ -221,7 +222,7 @@ def _judge(command: JudgeCapacity, resident: str, _known: Representation) -> Eve
     refuse_faults(
         {
             "matter": FINE if command.matter in _MATTERS else "must be a purpose, or consent, care or access",
-            "until": _until_fault(command.until, command.now.date()),
+            "until": _until_fault(command.until, day_of(command.now)),
             "reason": text_fault(command.reason),
         }
     )

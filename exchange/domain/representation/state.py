@@ -26,7 +26,7 @@ from exchange.domain.values import origin_of
 
 @dataclass(frozen=True, slots=True)
 class Representative:
-    """One record. Days are UTC days; `end_date` is excluded, None is open."""
+    """One record. Days are those of the Netherlands; `end_date` is excluded, None is open."""
 
     representative_id: str
     person_oin: str

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from exchange.domain.days import day_of
 from exchange.domain.lookups import Month
 from exchange.projections.obligations import microseconds, moment
-from exchange.projections.workdays import ZONE, day_of
+from exchange.projections.workdays import ZONE
 
 
 def month_of(at: int) -> Month:

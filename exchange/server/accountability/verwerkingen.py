@@ -2,7 +2,8 @@
 
 Promises: ids are made of the decision, so that the same decision is the same action at every export; no
 staff; a BSN nowhere: the object is the log's pseudonym. What must not be read along by the resident's side
-(a seal, an investigation of Veilig Thuis) is `vertrouwelijk`.
+(a seal, an investigation of Veilig Thuis) is `vertrouwelijk`, and so is an emergency: who represents him may
+be the danger, and the form knows one side only.
 Source: VNG Verwerkingenlogging, Bewerking API 0.9.0; GDPR 30, 32; Wmo 2015 5.2.6, 5.3.1.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
-from exchange.domain.obligations import SAFETY_PURPOSE, SAFETY_TASK, SEAL_BASIS, Duty
+from exchange.domain.obligations import SAFETY_PURPOSE, SAFETY_TASK, SEAL_BASIS, Duty, is_emergency
 from exchange.server.accountability.ldv import NO_ACTIVITY, PSEUDONYM, SERVICE, name_of, subject_id
 from exchange.server.contract.decisions import SEAL
 
@@ -77,6 +78,7 @@ def _is_confidential(one: Processing) -> bool:
         or one.task == SAFETY_TASK
         or one.purpose == SAFETY_PURPOSE
         or not _KEPT.isdisjoint(one.obligations)
+        or is_emergency(one.obligations)
         or (one.basis is not None and not _KEPT.isdisjoint(one.basis.permit_obligations))
         or any(row.topic.startswith(_SEAL_TOPICS) for row in one.rows)
     )

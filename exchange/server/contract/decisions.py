@@ -18,7 +18,15 @@ import msgspec
 
 from exchange.domain.disclosure import DisclosureDecided
 from exchange.domain.limits.links import NO_LINKS, origins_of
-from exchange.domain.obligations import COMMAND, EVALUATE, Asked, is_about_seal, kept_from
+from exchange.domain.obligations import (
+    COMMAND,
+    EVALUATE,
+    NOT_CLEARED,
+    Asked,
+    Cleared,
+    is_about_seal,
+    kept_from,
+)
 from exchange.domain.values import RESIDENT_TASK
 from exchange.errors import KeyDestroyed
 from exchange.gate.explain import explain, view_for_requester
@@ -93,12 +101,12 @@ class DecisionReader:
         caller: Caller,
         now: datetime,
         links: frozenset[str] = NO_LINKS,
-        cleared: datetime | None = None,
+        cleared: Cleared = NOT_CLEARED,
     ) -> bool:
         """Tell whether this decision is not told to the caller now; an officer is told all.
 
         `links` are the recipients of whom the caller is not shown that they are on the case; `cleared` says
-        since when a representative may be told of an investigation of Veilig Thuis.
+        since when a representative may be told of an investigation of Veilig Thuis, or of an emergency.
         """
         if caller.task not in OWN_WORDS:
             return False
@@ -120,7 +128,7 @@ class DecisionReader:
         hidden: frozenset[str],
         links: frozenset[str] = NO_LINKS,
         *,
-        cleared: datetime | None = None,
+        cleared: Cleared = NOT_CLEARED,
     ) -> bool:
         """Tell whether a row is a decision that the resident's side is told of now."""
         return (

@@ -146,9 +146,22 @@ def _covered(
     indexes = [position - 1 for position in positions if position > start]
     page, rest = indexes[:limit], indexes[limit:]
     found = tuple(index for index, entry in parts.reader.leaves_at(page) if _is_of(entry, keys))
-    # In person: whoever holds it finds what is recorded after his word for the resident has ended.
-    given = keys if call.caller.task == RESIDENT_TASK else ()
-    return Covered(size, found, given), rest[0] if rest else None
+    if call.caller.task == RESIDENT_TASK:
+        # In person: whoever holds it finds what is recorded after his word for the resident has ended.
+        return Covered(size, found, keys), rest[0] if rest else None
+    return Covered(size, _told_of(call, found), ()), rest[0] if rest else None
+
+
+def _told_of(call: Call, indexes: Sequence[int]) -> tuple[int, ...]:
+    """Return the leaves without those of decisions that a representative is not told of now."""
+    parts = call.house.parts
+    reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
+    kept = {
+        row.position - 1
+        for row in parts.reader.rows_at([index + 1 for index in indexes])
+        if row.topic == TOPIC and reader.kept_from(row, call.caller, call.now)
+    }
+    return tuple(index for index in indexes if index not in kept)
 
 
 def _is_of(entry: bytes, keys: Sequence[bytes]) -> bool:

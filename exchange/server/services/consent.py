@@ -16,6 +16,7 @@ from uuid import UUID
 from exchange.domain import stream_of
 from exchange.domain.answering import answer_consent, put_aside_by
 from exchange.domain.consent import CONSENT, GiveConsent, RefuseConsent, RequestConsent, WithdrawConsent
+from exchange.domain.days import day_of
 from exchange.domain.notice import NOTICE, RegisterNotice, key_of, notice_in_force
 from exchange.domain.representation import spoken_by
 from exchange.domain.unlinked import RECIPIENTS, event_without
@@ -229,7 +230,7 @@ async def _answer(
             asker = consent.origin.partition("@")[2]
             notice = stream_of("notice", key_of(asker, consent.notice_id))
             notice_in_force(view.state(notice), consent.notice_sha256, call.now)
-        day = call.now.date()
+        day = day_of(call.now)
         spoken = _spoken(order, request, consent, resident, day)
         appends = answer_consent(
             spoken,

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
+from exchange.domain.days import day_of
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS
 from exchange.pipeline.speakers import cleared_to_be_told
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from exchange.domain.obligations import Cleared
     from exchange.pipeline.walk import Caller
     from exchange.server.house import Call
     from exchange.store.batch import Row
@@ -76,7 +78,7 @@ async def list_disclosures(call: Call, request: pb.ListDisclosuresRequest) -> pb
         now=call.now,
         hidden=outcome.hidden,
         links=outcome.links,
-        cleared=cleared_to_be_told(resident, caller, purpose, call.now.date()),
+        cleared=cleared_to_be_told(resident, caller, purpose, day_of(call.now)),
     )
     # What became of an answer is read from the list, as far as it was known when this was asked.
     await followed(call, outcome.position)
@@ -107,7 +109,7 @@ def _page(
     now: datetime,
     hidden: frozenset[str],
     links: frozenset[str],
-    cleared: datetime | None,
+    cleared: Cleared,
 ) -> tuple[list[Decision], int, bool]:
     """Return rows, the version of the last one, and whether there are more below it."""
     found: list[Row] = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
+from exchange.domain.days import day_of
 from exchange.domain.household import (
     HOUSEHOLD,
     MEMBERSHIP,
@@ -114,7 +115,7 @@ async def _begin(
         appends = begin_membership(
             order,
             household,
-            consented=resident is not None and carried and binds(resident, consent, now.date()),
+            consented=resident is not None and carried and binds(resident, consent, day_of(now)),
             known=known,
             others=[one for one in others if one.household_id != order.household_id],
         )
@@ -138,7 +139,7 @@ async def leave_household(call: Call, request: pb.LeaveHouseholdRequest) -> pb.L
             resident = whole.state(stream_of("resident", member.resident))
             consent = whole.state(stream_of("consent", member.consent_id))
             if resident is not None and consent is not None:
-                refuse_not_to_end(resident, consent, author, call.now.date())
+                refuse_not_to_end(resident, consent, author, day_of(call.now))
         return Steps(((stream, MEMBERSHIP.decide(order, member)),))
 
     outcome = await command(call, request, anchor=stream, process=process, fence=True, takes_back=True)
@@ -266,7 +267,7 @@ async def _of_member(
         if author.is_residents_side:
             resident = whole.state(stream_of("resident", member.resident))
             consent = whole.state(stream_of("consent", member.consent_id))
-            refuse_undecided(resident, consent, author, call.now.date())
+            refuse_undecided(resident, consent, author, day_of(call.now))
         return Steps(((stream, MEMBERSHIP.decide(decided(view, member), member)),))
 
     return await command(call, request, anchor=stream, process=process, fence=not request.accepted)

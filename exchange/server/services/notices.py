@@ -16,8 +16,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
+from exchange.domain.days import day_of
 from exchange.domain.disclosure import ObligationExecuted
-from exchange.domain.obligations import FETCHED, NOTICES, Asked, Duty, DutyOutcome, EntryDuty, kept_from
+from exchange.domain.obligations import (
+    FETCHED,
+    NOTICES,
+    Asked,
+    Cleared,
+    Duty,
+    DutyOutcome,
+    EntryDuty,
+    kept_from,
+)
 from exchange.domain.values import RESIDENT_TASK
 from exchange.pipeline.elements import of_log
 from exchange.pipeline.facts import OWN_WORDS
@@ -66,8 +76,8 @@ class Told:
         """The recipient who asked, as a seal names it."""
         return f"{self.organisation}/{self.task}"
 
-    def is_kept_from(self, call: Call, cleared: datetime | None) -> bool:
-        """Tell whether it is not for who reads, whom `cleared` lets hear of an investigation."""
+    def is_kept_from(self, call: Call, cleared: Cleared) -> bool:
+        """Tell whether it is not for who reads, whom `cleared` lets hear of what is not told him at once."""
         one = self.decision
         return kept_from(
             Asked(one.task, one.purpose, one.legal_basis, one.action),
@@ -99,7 +109,7 @@ async def list_notices(call: Call, request: pb.ListNoticesRequest) -> pb.ListNot
     def tell(view: View) -> Steps:
         state = view.state(stream_of("resident", resident)) if resident else None
         kept = sealed_to(state, caller)
-        cleared = cleared_to_be_told(state, caller, purpose, call.now.date())
+        cleared = cleared_to_be_told(state, caller, purpose, day_of(call.now))
         shown[:] = [
             one
             for one in notices
@@ -139,7 +149,7 @@ def _notices(call: Call, resident: str, purpose: str, before: int, size: int) ->
     reader = DecisionReader(parts.codec, parts.register, parts.log_pseudonym)
     state = parts.loader.load(stream_of("resident", resident)).state
     kept = sealed_to(state, call.caller)
-    cleared = cleared_to_be_told(state, call.caller, purpose, call.now.date())
+    cleared = cleared_to_be_told(state, call.caller, purpose, day_of(call.now))
     found: list[Told] = []
     while True:
         rows = parts.obligations.of_stream(disclosure_stream(resident), before, size + len(TOLD), TOLD)
@@ -167,7 +177,7 @@ def _of_decision(
     reader: DecisionReader,
     duties: list[Obligation],
     links: frozenset[str],
-    cleared: datetime | None,
+    cleared: Cleared,
 ) -> list[Told]:
     parts = call.house.parts
     (row,) = parts.reader.page(duties[0].position - 1, 1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
 from exchange.domain.case import CASE, JoinProfessional
+from exchange.domain.days import day_of
 from exchange.domain.plan import PLAN, InviteProvider, PracticeCheck, practice_check
 from exchange.domain.values import CaseRole
 from exchange.errors import RuleBroken
@@ -131,7 +132,7 @@ async def get_practice_check(call: Call, request: pb.GetPracticeCheckRequest) ->
         if plan is None:
             return None
         resident = view.state(stream_of("resident", plan.resident))
-        return practice_check(plan, minor=is_minor(resident, call.now), today=call.now.date())
+        return practice_check(plan, minor=is_minor(resident, call.now), today=day_of(call.now))
 
     outcome = await read(
         call,

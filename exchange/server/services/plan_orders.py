@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from exchange.domain.days import day_of
 from exchange.domain.plan import (
     AgreeToPlan,
     AnswerAgreement,
@@ -32,7 +33,7 @@ from exchange.domain.plan import (
     StartTrajectory,
     StopSupport,
 )
-from exchange.domain.resident import age_at
+from exchange.domain.resident import age_at, agrees_himself
 from exchange.server.contract.names import day, enum_names, required_day, stored_words
 from exchange.v1 import plan_pb2
 from exchange.v1 import plan_service_pb2 as pb
@@ -167,11 +168,12 @@ def _agreement(said: pb.AgreeToPlanRequest, who: Who) -> Command:
 
 def is_minor(resident: ResidentState | None, now: datetime) -> bool:
     """Tell whether a resident is not of age; of nobody it is not said."""
-    return resident is not None and age_at(resident, now.date()) < ADULT_AGE
+    return resident is not None and age_at(resident, day_of(now)) < ADULT_AGE
 
 
-def _of_age(told: AgreeToPlan, resident: ResidentState | None) -> Command:
-    return replace(told, minor=is_minor(resident, told.now))
+def _said_by(told: AgreeToPlan, resident: ResidentState | None) -> Command:
+    for_another = resident is not None and not agrees_himself(resident, day_of(told.now))
+    return replace(told, minor=is_minor(resident, told.now), for_another=for_another)
 
 
 def _assignment(said: pb.AssignSupportRequest, who: Who) -> Command:
@@ -301,7 +303,7 @@ ORDERS: Final[Mapping[str, Order]] = {
     ),
     "ResolveRuleConflict": Order(pb.ResolveRuleConflictRequest, pb.ResolveRuleConflictResponse, _resolution),
     "RequestSupport": Order(pb.RequestSupportRequest, pb.RequestSupportResponse, _support, "support_id"),
-    "AgreeToPlan": Order(pb.AgreeToPlanRequest, pb.AgreeToPlanResponse, _agreement, knowing=_of_age),
+    "AgreeToPlan": Order(pb.AgreeToPlanRequest, pb.AgreeToPlanResponse, _agreement, knowing=_said_by),
     "AssignSupport": Order(pb.AssignSupportRequest, pb.AssignSupportResponse, _assignment),
     "StartSupport": Order(pb.StartSupportRequest, pb.StartSupportResponse, _start),
     "StopSupport": Order(pb.StopSupportRequest, pb.StopSupportResponse, _stop),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
 from exchange.domain.consent import CONSENT, WithdrawConsent
+from exchange.domain.days import day_of
 from exchange.domain.representation import (
     DecideDispute,
     EndRepresentative,
@@ -146,7 +147,7 @@ async def get_authority(call: Call, request: pb.GetAuthorityRequest) -> pb.GetAu
     def capture(view: View) -> Authority:
         case = view.state(anchor)
         resident = None if case is None else view.state(stream_of("resident", case.resident))
-        return NO_AUTHORITY if resident is None else authority_of(resident, author, purpose, call.now.date())
+        return NO_AUTHORITY if resident is None else authority_of(resident, author, purpose, day_of(call.now))
 
     outcome = await read(
         call,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain import stream_of
+from exchange.domain.days import day_of
 from exchange.domain.rights.answering import decide_request, execute_request, is_told_by_portal
 from exchange.domain.rights.request import (
     RIGHTS_REQUEST,
@@ -26,7 +27,7 @@ from exchange.pipeline.elements import of_origin
 from exchange.pipeline.recipients import parted, recipients_of, was_answered
 from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import Steps
-from exchange.projections.workdays import day_of, end_of_day, is_workday
+from exchange.projections.workdays import end_of_day, is_workday
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
 from exchange.server.contract.names import day, enum_names

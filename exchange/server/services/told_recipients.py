@@ -14,8 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
+from exchange.domain.days import day_of
 from exchange.domain.erasure.purge import PurgeOutcome
-from exchange.domain.obligations import RightsDuty
+from exchange.domain.obligations import Cleared, RightsDuty
 from exchange.domain.rights.recipients import RectificationOutcome
 from exchange.domain.rights.restricting import RestrictionOutcome
 from exchange.errors import KeyDestroyed
@@ -81,11 +82,11 @@ class Told:
 
 
 class Asking(NamedTuple):
-    """Who asks, when, and since when he may be told of an investigation as a representative."""
+    """Who asks, when, and since when he may be told of what a representative is not at once."""
 
     caller: Caller
     now: datetime
-    cleared: datetime | None
+    cleared: Cleared
 
 
 async def list_told_recipients(
@@ -111,7 +112,7 @@ async def list_told_recipients(
         return answer
     resident = await call.house.state(stream_of("resident", outcome.resident))
     purpose = claim_of(request.claim).purpose
-    cleared = cleared_to_be_told(resident, caller, purpose, call.now.date())
+    cleared = cleared_to_be_told(resident, caller, purpose, day_of(call.now))
     await followed(call, outcome.position)
     size, asking = page_rows(request), Asking(caller, call.now, cleared)
     before = outcome.position if place is None else place
