@@ -39,6 +39,7 @@ from exchange.wiring.following import Following
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.key_events import tell_keys
 from exchange.wiring.nodes import Node, opening
+from exchange.wiring.open_files import connections_that_fit
 from exchange.wiring.packs import LedgerPacks
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.places import held_keys
@@ -322,6 +323,7 @@ def config_of(settings: Settings, material: Material) -> ServerConfig:
         server_key=material.server_key,
         client_authorities=material.client_authorities,
         development=settings.mode == "development",
+        connections_max=connections_that_fit(settings),
         evaluations_per_day=settings.evaluations_per_day,
         insight_total_thousandths=settings.insight_total_thousandths,
     )
