@@ -7,8 +7,9 @@ import socket
 import ssl
 import threading
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import grpc
 import pytest
 
 from exchange.logs import open_log
@@ -134,6 +135,25 @@ def test_connections_without_a_call_are_bounded_and_end(town: Town) -> None:
     for one in lines:
         end(one.socket)
     assert raw_call(town, GET_CHECKPOINT, b"")
+
+
+def test_a_client_notices_nothing_of_an_end_and_opens_another(town: Town) -> None:
+    mine = town.credentials()
+    secrets = grpc.ssl_channel_credentials(mine.root_pem, mine.key_pem, mine.certificate_pem)
+    ended = threading.Event()
+
+    def look(state: grpc.ChannelConnectivity) -> None:
+        if state is grpc.ChannelConnectivity.IDLE and answered:
+            ended.set()
+
+    answered: list[bytes] = []
+    with grpc.secure_channel(town.target, secrets) as channel:
+        channel.subscribe(look)
+        ask: Any = channel.unary_unary(GET_CHECKPOINT)
+        answered.append(ask(b"", timeout=GENEROUS_S))
+        assert ended.wait(GENEROUS_S)
+        answered.append(ask(b"", timeout=GENEROUS_S))
+    assert all(answered)
 
 
 def test_who_keeps_his_line_alive_is_let_be(town: Town) -> None:
