@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
+from exchange.cli.new_file import write_new
 from exchange.errors import ProofInvalid, SettingsInvalid
 from exchange.ledger.checkpoint import POLICY_BYTES_MAX, parse_policy
 from exchange.ledger.leaf import parse_leaf
@@ -255,17 +255,7 @@ def _tell(found: tuple[SignedCheckpoint, bytes], index: int, out: Path | None, o
         as_json = output is Output.JSON
         typer.echo(json.dumps(said | {"tlog_proof": text}) if as_json else text, nl=as_json)
         return
-    try:
-        with out.open("xb") as file:
-            file.write(proof)
-    except FileExistsError:
-        raise typer.BadParameter(
-            f"{out.name} is there already: name a new file", param_hint="--out"
-        ) from None
-    except OSError as error:
-        with suppress(OSError):
-            out.unlink()
-        raise typer.BadParameter(f"{out.name}: {error.strerror}", param_hint="--out") from None
+    write_new(out, proof)
     if output is Output.JSON:
         typer.echo(json.dumps(said | {"file": str(out)}))
     else:

@@ -18,6 +18,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from exchange.cli.new_file import write_new
 from exchange.documents.access import access_document
 from exchange.documents.activities import read_record, record_csv, record_document
 from exchange.documents.disclosures import (
@@ -171,11 +172,7 @@ def _write(made: bytes, out: Path | None) -> None:
     if out is None:
         sys.stdout.buffer.write(made)
         return
-    try:
-        # Of a resident it is all there is of him, on a machine where others work too.
-        with private_files(), out.open("xb") as file:
-            file.write(made)
-    except FileExistsError:
-        typer.echo(f"{out.name} is there already: name a new file", err=True)
-        raise typer.Exit(2) from None
+    # Of a resident it is all there is of him, on a machine where others work too.
+    with private_files():
+        write_new(out, made)
     typer.echo(f"{out.name}: {len(made)} bytes")

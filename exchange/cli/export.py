@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from exchange.cli.new_file import refuse_no_room
 from exchange.domain.ledger import year_of
 from exchange.errors import Unavailable
 from exchange.ledger.note import NOTE_BYTES_MAX
@@ -40,9 +41,7 @@ def export(
     data: Annotated[Path | None, typer.Option(help="Folder of the service.")] = None,
 ) -> None:
     """Write checkpoint, tiles, entries, proofs, time stamps and the page that checks them to one pack."""
-    if out.exists():
-        typer.echo(f"{out.name} is there already: name a new file", err=True)
-        raise typer.Exit(2)
+    refuse_no_room(out)
     stamps = [_stamp(one) for one in token or []]
     settings = load_settings(config, data=data)
     ledger = open_ledger(settings)

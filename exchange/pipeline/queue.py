@@ -74,6 +74,7 @@ class Pipeline:
         self._barrier = False  # and it changes the register, or erases: nothing is walked above it
         self._walked: tuple[Group, Walked] | None = None  # the group that waits for the one being committed
         self._failed: list[tuple[Group, BaseException | None]] = []  # to be run again, oldest first
+        self._look: asyncio.Future[WalkOutcome] | None = None  # that waits, for all who wait for it
         self._pumping = False
         self._draining = False
         self._closed = False  # the threads are gone
@@ -114,13 +115,18 @@ class Pipeline:
     async def look(self, now: datetime) -> int:
         """Know, when it returns, whatever any node had committed when it was called; return the position.
 
+        Whoever asks while one waits shares it: who is not let in yet costs no more than one look at a time.
         Raises ExchangeError.
         """
         if self._draining:
             raise Draining("the service is stopping")
-        self._inside += 1
-        self._idle.clear()
-        return (await self._take_in(LookWalk(now=now))).position
+        if self._look is None:
+            self._inside += 1
+            self._idle.clear()
+            self._look = self._take_in(LookWalk(now=now))
+            # Its error is for whoever still waits; where nobody does, it is told to nobody.
+            self._look.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return (await asyncio.shield(self._look)).position
 
     def _take_in(self, walk: AnyWalk) -> asyncio.Future[WalkOutcome]:
         future: asyncio.Future[WalkOutcome] = asyncio.get_running_loop().create_future()
@@ -206,6 +212,9 @@ class Pipeline:
 
     def _hand_over(self) -> None:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_WALKS_MAX))]
+        if self._look is not None and any(future is self._look for _, future in group):
+            # It looks now: what is committed from here on is seen by the next one.
+            self._look = None
         self._walking = True
         self.counts["groups"] += 1
         self.counts["walks"] += len(group)

@@ -20,10 +20,11 @@ from exchange.server.authzen.app import AuthzenApp
 from exchange.server.authzen.desk import GateDesk
 from exchange.server.authzen.door import AuthzenDoor
 from exchange.server.certificates import DoorCertificates, Material, end_of, refuse_unfit
+from exchange.server.connections import NODE_METADATA_BYTES_MAX, options
 from exchange.server.house import open_house
 from exchange.server.interceptor import Guard, Streaming, Unary
 from exchange.server.metrics import Metrics
-from exchange.server.parts import ANSWER_BYTES_MAX, CUT_OFF_BYTES, Parts, ServerConfig
+from exchange.server.parts import Parts, ServerConfig
 from exchange.server.services import (
     audit,
     case,
@@ -76,9 +77,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ExchangeServer", "Parts", "ServerConfig"]
 
-METADATA_BYTES_MAX: Final = 16 * 1024
-CONCURRENT_CALLS_PER_CONNECTION_MAX: Final = 1_024
-KEEPALIVE_MS: Final = 30_000
 LOOK_AGAIN_S: Final = 1.0
 
 _SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, Unary | Streaming]], ...]] = (
@@ -148,7 +146,7 @@ class ExchangeServer:
         refuse_unfit(self._certificates.material)
         house = self._house = open_house(self._parts, self._config)
         guard = Guard(house, self._log, self._metrics)
-        server = self._server = grpc.aio.server(options=_options())
+        server = self._server = grpc.aio.server(options=options(self._config.connections_max))
         services = handlers()
         server.add_generic_rpc_handlers((_Table(guard, services, self._of_callers),))
         await self._open_to_nodes(guard)
@@ -208,7 +206,8 @@ class ExchangeServer:
             service: {name: _method(guard, name, kind, lambda _: node.door) for name, kind in rpcs.items()}
             for service, rpcs in handlers().items()
         }
-        self.node_port = await node.open(tables, _options())
+        bears = options(self._config.connections_max, metadata_bytes_max=NODE_METADATA_BYTES_MAX)
+        self.node_port = await node.open(tables, bears)
 
     def _of_callers(self, service: str) -> Callable[[str], Passage | None]:
         """Return what a call of a service passes through first, by the name of its rpc."""
@@ -273,14 +272,3 @@ def _method(
         return grpc.unary_unary_rpc_method_handler(unary if passage is None else passage.unary(unary))
     stream = guard.streaming(name, kind)
     return grpc.unary_stream_rpc_method_handler(stream if passage is None else passage.streaming(stream))
-
-
-def _options() -> tuple[tuple[str, int], ...]:
-    return (
-        ("grpc.max_receive_message_length", CUT_OFF_BYTES),
-        ("grpc.max_send_message_length", ANSWER_BYTES_MAX),
-        ("grpc.max_metadata_size", METADATA_BYTES_MAX),
-        ("grpc.max_concurrent_streams", CONCURRENT_CALLS_PER_CONNECTION_MAX),
-        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
-        ("grpc.so_reuseport", 0),
-    )

@@ -153,7 +153,6 @@ class Guard:
             raise Draining("the service is stopping")
         now = house.parts.now()
         identity = await self._identify(record, context, headers, now, person=person)
-        house.calls.take(identity.caller.organisation)
         # What nobody signed is not worth reading.
         under = await house.identities.signed(identity, signed, raw, headers) if signed else None
         request = _parse(kind, raw)
@@ -173,7 +172,7 @@ class Guard:
     async def _identify(
         self, record: _Record, context: Context, headers: Headers, now: datetime, *, person: bool
     ) -> Identity:
-        identities = self._house.identities
+        identities, counted = self._house.identities, self._house.calls.take
         certificate = identities.certificate(context, now)
         record.caller = certificate.oin
         among, pipeline = self._house.parts.among, self._house.parts.pipeline
@@ -181,15 +180,17 @@ class Guard:
             if among:
                 # No walk will compare the head for these.
                 await pipeline.look(now)
-            return await identities.organisation(certificate)
+            identity = await identities.organisation(certificate)
+            counted(certificate.oin)
+            return identity
         try:
-            identity = await identities.person(certificate, headers, now)
+            identity = await identities.person(certificate, headers, now, counted)
         except (CallerUnknown, PersonTokenInvalid):
             if not among:
                 raise
             # Another node may have let him join, or renewed his key.
             await pipeline.look(now)
-            identity = await identities.person(certificate, headers, now)
+            identity = await identities.person(certificate, headers, now, counted)
         record.task = identity.caller.task
         return identity
 

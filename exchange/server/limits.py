@@ -1,7 +1,7 @@
 """Limits per organisation: a bucket of calls, a bucket of evaluations, a number of open streams.
 
-Promises: bounded memory; one organisation's flood costs the others nothing but their share of the machine; a
-refusal says when to come back.
+Promises: bounded memory; of what was taken in, one organisation's flood costs the others nothing but their
+share of the machine; a refusal says when to come back.
 Source: API rules of the architecture (limits on everything).
 """
 

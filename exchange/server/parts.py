@@ -39,6 +39,7 @@ MESSAGE_BYTES_MAX: Final = 1024 * 1024
 CUT_OFF_BYTES: Final = 2 * MESSAGE_BYTES_MAX
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 PAGE_ROWS_DEFAULT: Final = 50
+CONNECTIONS_MAX: Final = 4_096
 
 
 class LedgerReads(Protocol):
@@ -165,4 +166,5 @@ class ServerConfig:
     evaluations_per_day: int = 10_000  # the same, counted in events: at this pace all BSNs take 25 years
     streams_per_organisation_max: int = 16
     streams_max: int = 256
+    connections_max: int = CONNECTIONS_MAX  # to a door of gRPC, those that only begin included
     stream_wait_s: float = 20.0  # for whoever opened a stream to take one message

@@ -24,6 +24,7 @@ from exchange.server.certificates import refuse_out_of_time, refuse_unfit
 from exchange.settings import Settings, throw_away_settings
 from exchange.wiring.console_door import ConsoleDoor, refuse_half_a_console
 from exchange.wiring.core import utc_now
+from exchange.wiring.holding import never_hung_up
 from exchange.wiring.renewing import Renewing, read_material
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ NEEDED: Final = ("console_port", "console_target", "console_credentials", "serve
 def run_console(file: Path, told: Callable[[str], None] | None, ready: Path | None) -> None:
     """Run until SIGTERM or SIGINT. Raises SettingsInvalid."""
     settings = console_settings(file)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with never_hung_up(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings, told, ready))
 
 

@@ -116,10 +116,17 @@ def _register(_settings: Settings) -> str:
 
 
 def _disk(settings: Settings) -> str:
-    free = shutil.disk_usage(_existing(settings.data)).free
-    if free < FREE_BYTES_MIN:
-        raise StoreFull("little disk space is left", free_mib=str(free // 2**20))
-    return f"{free // 2**30} GiB free"
+    # Three disks where they lie apart, as they should: each of them stops the service when it is full.
+    folders = {
+        "data": settings.data,
+        "keys": settings.keys_folder,
+        "checkpoints": settings.checkpoints_folder,
+    }
+    left = {name: shutil.disk_usage(_existing(folder)).free for name, folder in folders.items()}
+    name = min(left, key=lambda one: left[one])
+    if left[name] < FREE_BYTES_MIN:
+        raise StoreFull("little disk space is left", folder=name, free_mib=str(left[name] // 2**20))
+    return f"{left[name] // 2**30} GiB free"
 
 
 def _existing(folder: Path) -> Path:
@@ -132,17 +139,41 @@ def _certificates(settings: Settings) -> str:
         if settings.server_certificate is not None:
             raise SettingsInvalid("the server certificate is not there", name="server_certificate")
         return "none yet; made at the first start"
-    try:
-        until = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
-    except ValueError:
-        raise SettingsInvalid("this is not a certificate in PEM", file=file.name) from None
-    if until - datetime.now(UTC) < timedelta(days=EXPIRY_DAYS_MIN):
+    until = _end_of(file)
+    if _is_soon(until):
         raise SettingsInvalid(
             "the server certificate has ended or ends soon; in development remove the folder `door` and "
             "restart, in production name a new one in server_certificate",
             until=until.date().isoformat(),
         )
+    for name, other in _other_certificates(settings):
+        if not other.exists():
+            raise SettingsInvalid("a certificate is not there", name=name)
+        if _is_soon(ends := _end_of(other)):
+            told = ends.date().isoformat()
+            raise SettingsInvalid("a certificate has ended or ends soon: renew it", name=name, until=told)
+        until = min(until, ends)
     return f"valid until {until.date().isoformat()}, {ssl.OPENSSL_VERSION}"
+
+
+def _other_certificates(settings: Settings) -> Iterator[tuple[str, Path]]:
+    """Yield what the service shows elsewhere than at its door, by the setting that names it."""
+    for name in ("node_certificate", "identity_line_certificate"):
+        if (named := getattr(settings, name)) is not None:
+            yield name, named
+    if settings.console_credentials is not None:
+        yield "console_credentials", settings.console_credentials / "client.pem"
+
+
+def _end_of(file: Path) -> datetime:
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    except ValueError:
+        raise SettingsInvalid("this is not a certificate in PEM", file=file.name) from None
+
+
+def _is_soon(until: datetime) -> bool:
+    return until - datetime.now(UTC) < timedelta(days=EXPIRY_DAYS_MIN)
 
 
 def _store(settings: Settings) -> str:

@@ -24,6 +24,7 @@ from exchange.server.shards.errors import ShardMapInvalid
 from exchange.server.shards.front import CONNECTIONS_MAX, ShardFront
 from exchange.server.shards.map import parse_map
 from exchange.wiring.core import utc_now
+from exchange.wiring.holding import never_hung_up
 from exchange.wiring.shards import map_bytes
 
 if TYPE_CHECKING:
@@ -68,9 +69,8 @@ class MapInForce:
         self._looking = loop.create_task(self._look())
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Look no more; SIGHUP stays taken over, or it would end what drains."""
         if self._looking is not None:
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
 
@@ -104,7 +104,7 @@ class MapInForce:
 
 def run_front(standing: Standing, told: Callable[[str], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT. Raises ShardMapInvalid, SettingsInvalid."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with never_hung_up(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(standing, told))
 
 

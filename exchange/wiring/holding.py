@@ -1,14 +1,15 @@
-"""One service to a data folder, and files for its own account only.
+"""One service to a data folder, files for its own account only, and no end by a word that means: look again.
 
 Promises: the hold is the kernel's: it ends with the process, however that ends, and no file left behind can
 keep the next one out. What only reads a shard's files (audit, doctor, store verify) asks for no hold.
-Source: flock(2), umask(2); GDPR 32(1)(b).
+Source: flock(2), umask(2), signal(7); GDPR 32(1)(b).
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,19 @@ def private_files() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+@contextmanager
+def never_hung_up() -> Iterator[None]:
+    """Let SIGHUP end nothing meanwhile: a reload may come before anybody listens for it, and after.
+
+    Whoever listens takes it over, and leaves it so to the end of his loop.
+    """
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @contextmanager

@@ -78,9 +78,8 @@ class Renewing:
         self._looking = loop.create_task(self._look())
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Look no more; SIGHUP stays taken over, or it would end what drains."""
         if self._looking is not None:
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
 

@@ -36,9 +36,10 @@ from exchange.wiring.core import (
 from exchange.wiring.cosigning import Cosigning, witness_policy
 from exchange.wiring.feeding import Feeding
 from exchange.wiring.following import Following
-from exchange.wiring.holding import held, private_files
+from exchange.wiring.holding import held, never_hung_up, private_files
 from exchange.wiring.key_events import tell_keys
 from exchange.wiring.nodes import Node, opening
+from exchange.wiring.open_files import connections_that_fit
 from exchange.wiring.packs import LedgerPacks
 from exchange.wiring.parties import second_party_of
 from exchange.wiring.places import held_keys
@@ -86,6 +87,7 @@ def serve(settings: Settings, starter: Starter | None = None) -> None:
     """Run until SIGTERM, SIGINT or the end of the leash. Raises ExchangeError where it may not start."""
     refuse_half_a_console(settings)
     with (
+        never_hung_up(),
         private_files(),
         held(settings.data),
         held_keys(settings, alone=False),
@@ -322,6 +324,7 @@ def config_of(settings: Settings, material: Material) -> ServerConfig:
         server_key=material.server_key,
         client_authorities=material.client_authorities,
         development=settings.mode == "development",
+        connections_max=connections_that_fit(settings),
         evaluations_per_day=settings.evaluations_per_day,
         insight_total_thousandths=settings.insight_total_thousandths,
     )

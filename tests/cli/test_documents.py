@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from exchange.settings import Settings
     from tests.cli.conftest import Shell
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 MONTH = f"{utc_now():%Y-%m}"
 NEXT_YEAR = f"{utc_now().year + 1}-01"
 
@@ -40,6 +43,31 @@ def test_a_residents_answer_becomes_a_paper_once(exchange: Shell, file: Path) ->
     assert "is there already" in again.err
     assert Path("paper.pdf").read_bytes() == made
     assert stat.S_IMODE(Path("paper.pdf").stat().st_mode) == 0o600
+
+
+def test_a_paper_that_cannot_be_written_is_a_wrong_call_and_leaves_nothing(
+    exchange: Shell, file: Path
+) -> None:
+    said = exchange("export", "access", file, "--out", "nowhere/paper.pdf")
+    assert (said.code, said.out) == (2, "")
+    assert "there is no folder nowhere for it" in said.err
+    too_long = "x" * 300
+    said = exchange("export", "access", file, "--out", too_long)
+    assert (said.code, said.out) == (2, "")
+    assert "File name too long" in " ".join(said.err.split())
+
+
+def test_half_a_file_does_not_stay(tmp_path: Path) -> None:
+    words = (
+        "import resource; from pathlib import Path; from exchange.cli.new_file import write_new;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, 4_096)); write_new(Path('paper'), bytes(9_999))"
+    )
+    done = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    assert "BadParameter: paper: File too large" in done.stderr
+    assert not (tmp_path / "paper").exists()
 
 
 def test_who_looked_and_the_receipts_are_files_of_their_own(exchange: Shell, file: Path) -> None:

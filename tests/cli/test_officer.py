@@ -83,6 +83,9 @@ def test_a_file_that_is_there_is_not_written_over(exchange: Shell, shard: Settin
     assert (said.code, said.out) == (2, "")
     assert "pack.zip is there already" in said.err
     assert Path("pack.zip").read_text(encoding="utf-8") == "evidence"
+    said = exchange("audit", "export", "--data", shard.data, "--out", "nowhere/pack.zip")
+    assert (said.code, said.out) == (2, "")
+    assert "there is no folder nowhere for it" in said.err
 
 
 @pytest.mark.parametrize("beyond", [1, 1000])

@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
 import urllib.request
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -96,6 +98,15 @@ def forbidden(cases: list[Case]) -> dict[str, bytes]:
     return found
 
 
+def knock(service: Service) -> None:
+    """Come without TLS, and wait until that is over: gRPC has a line of its own to say of it."""
+    host, port = service.target.split(":")
+    with socket.create_connection((host, int(port)), 10) as line, suppress(ConnectionError):
+        line.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        while line.recv(4_096):
+            pass
+
+
 def metrics(service: Service) -> str:
     """Return one scrape."""
     address = f"http://127.0.0.1:{service.ready['metrics_port']}/metrics"
@@ -112,6 +123,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Any:  # noqa: ANN401 --
     service = New(folder / "exchange", log_file=str(folder / "exchange.log"), log_level="debug").start()
     try:
         cases = busy_session(service)
+        knock(service)
         scraped = metrics(service)
     finally:
         service.close()
@@ -165,6 +177,11 @@ def test_every_log_line_is_json_with_allowed_keys_and_one_for_each_call(written:
     assert all(re.fullmatch("[0-9a-f]{16}", one) for one in names)
     # An id is the salt of what is kept of its command, and stands in no line.
     assert UUID.search(lines) is None
+
+
+def test_nothing_but_our_lines_is_written(written: Any) -> None:  # noqa: ANN401 -- as above
+    _, _, _, service = written
+    assert service.said() == ""
 
 
 def test_metrics_count_calls_by_rpc_and_code_only(written: Any) -> None:  # noqa: ANN401 -- as above

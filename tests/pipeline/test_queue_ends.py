@@ -74,6 +74,31 @@ async def test_the_fence_waits_for_nobody_else_and_not_for_ever(
     await asyncio.wait_for(pipeline.submit(shard.withdrawal(consent_id)), 30)
 
 
+# --- looks ----------------------------------------------------------------------------------------------
+
+
+async def test_who_looks_while_a_look_waits_shares_it_and_who_comes_later_does_not(shard: Shard) -> None:
+    _, _, plan_id = shard.plan()
+    shard.done(shard.question(plan_id))
+    held = Held(shard)
+    pipeline = Pipeline(held, shard.core.hot, shard.core.loader)  # type: ignore[arg-type] # as below
+    now = shard.core.clock()
+    first = asyncio.ensure_future(pipeline.look(now))
+    await until(held.entered)
+    # That one looks already, and may miss what is committed from here on: these share another.
+    others = [asyncio.ensure_future(pipeline.look(now)) for _ in range(200)]
+    await turns()
+    assert pipeline.depth == 2
+    others[0].cancel()  # who began it hung up: the others still wait for it
+    held.go.set()
+    seen = shard.core.reader.head()[0]
+    assert await first == seen
+    assert await asyncio.gather(*others[1:]) == [seen] * 199
+    assert others[0].cancelled()
+    assert held.groups == [1, 1]
+    await pipeline.drain()
+
+
 # --- draining -----------------------------------------------------------------------------------------
 
 

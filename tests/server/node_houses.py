@@ -10,10 +10,12 @@ import grpc
 from adapters.sdk.credentials import Credentials
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.logs import open_log
+from exchange.server.connections import NODE_METADATA_BYTES_MAX, options
 from exchange.server.limits import Streams
 from exchange.server.nodes.door import NodeDoor
 from exchange.server.nodes.front import Front
 from exchange.server.nodes.line import Lines, NodeMaterial
+from exchange.server.parts import CONNECTIONS_MAX
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 
 if TYPE_CHECKING:
@@ -115,13 +117,14 @@ class House:
             "Ask": grpc.unary_unary_rpc_method_handler(self.door.unary(self.echo.unary)),
             "Tell": grpc.unary_stream_rpc_method_handler(self.door.streaming(self.echo.stream)),
         }
-        port = await self.door.start("127.0.0.1", 0, self.files.node, {"test.Echo": inner}, ())
+        bears = options(CONNECTIONS_MAX, metadata_bytes_max=NODE_METADATA_BYTES_MAX)
+        port = await self.door.start("127.0.0.1", 0, self.files.node, {"test.Echo": inner}, bears)
         self.address = f"127.0.0.1:{port}"
         outer: dict[str, Any] = {
             "Ask": grpc.unary_unary_rpc_method_handler(self.front.unary(UNARY, self.echo.unary)),
             "Tell": grpc.unary_stream_rpc_method_handler(self.front.streaming(STREAM, self.echo.stream)),
         }
-        self.server = grpc.aio.server()
+        self.server = grpc.aio.server(options=options(CONNECTIONS_MAX))
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", outer),))
         self.target = f"127.0.0.1:{self.server.add_secure_port('127.0.0.1:0', self.files.server)}"
         await self.server.start()

@@ -154,6 +154,19 @@ def test_an_organisation_over_its_share_is_told_when_to_come_back(tmp_path: Path
     assert 1_000 < told["RetryInfo"].retry_delay.ToMilliseconds() < 2_100
 
 
+def test_tokens_that_are_not_taken_use_up_the_share_too(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w", encoding="utf-8") as lines:
+        town = Town(tmp_path, open_log(stream=lines), calls_per_second=0.001, calls_burst=2)
+        town.start()
+        try:
+            told = [refused(town, question(), token=f"none-{number}") for number in range(3)]
+        finally:
+            town.close()
+    assert [one["ErrorInfo"].reason for one in told] == [
+        *("PERSON_TOKEN_INVALID", "PERSON_TOKEN_INVALID", "QUOTA_EXCEEDED")
+    ]
+
+
 def test_while_draining_new_calls_are_sent_away(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w", encoding="utf-8") as lines:
         town = Town(tmp_path, open_log(stream=lines))

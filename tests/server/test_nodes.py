@@ -14,6 +14,7 @@ import grpc
 import pytest
 
 from exchange.errors import RuleBroken
+from exchange.server.connections import METADATA_BYTES_MAX
 from exchange.server.limits import StreamNotRead
 from exchange.server.nodes.errors import HolderAway
 from exchange.server.nodes.relayed import CERTIFICATE_KEY, HOP_KEY
@@ -99,6 +100,17 @@ async def test_bytes_headers_certificate_and_deadline_go_along(front: House, hol
     assert pem.split() == front.files.caller.certificate_pem.split()
     assert 0 < left <= 30
     assert front.echo.calls == []
+
+
+async def test_headers_that_one_node_takes_the_other_takes_from_it(front: House, holder: House) -> None:
+    front.told.say(holder=holder.address)
+    headers = (("x-some", "x" * (METADATA_BYTES_MAX - 640)),)
+    for house in (holder, front):
+        async with asking(house) as line:
+            # gRPC refuses what is a little over its limit by chance: often enough for it to show.
+            asked = [line.unary_unary(UNARY)(b"one", metadata=headers, timeout=30) for _ in range(20)]
+            assert await asyncio.gather(*asked) == [b"answer to one"] * 20
+    assert {told["x-some"] for _, told, _, _ in holder.echo.calls} == {headers[0][1]}
 
 
 async def test_who_holds_it_serves_and_sends_nothing_on(holder: House) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exchange.gate.register import Register
+from exchange.keys.authority import DevelopmentAuthority
 from exchange.keys.kek import FileKek
 from exchange.wiring import doctor
 from exchange.wiring.core import development_authority, utc_now
@@ -86,6 +87,15 @@ def test_the_disk_is_red_below_its_least(
     assert lights(shard)["disk"].ok is ok
 
 
+@pytest.mark.parametrize("full", ["keys", "checkpoints"])
+def test_a_disk_of_keys_or_checkpoints_that_is_full_is_red_too(
+    full: str, shard: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")  # noqa: PYI024 -- the shape shutil gives
+    monkeypatch.setattr(shutil, "disk_usage", lambda at: usage(2**40, 0, 0 if at.name == full else 2**40))
+    expect_red(shard, "disk", "little disk space", f"folder={full}")
+
+
 # --- certificates ----------------------------------------------------------------------------------------
 
 
@@ -99,6 +109,24 @@ def test_an_expired_certificate_is_red(shard: Settings) -> None:
 def test_a_certificate_that_ends_soon_is_red(days: int, ok: bool, shard: Settings) -> None:  # noqa: FBT001 -- a parameter
     door(shard, ends_in=timedelta(days=days))
     assert lights(shard)["certificates"].ok is ok
+
+
+@pytest.mark.parametrize("name", ["node_certificate", "identity_line_certificate", "console_credentials"])
+def test_what_is_shown_elsewhere_than_at_the_door_ends_too(
+    name: str, shard: Settings, tmp_path: Path
+) -> None:
+    authority = DevelopmentAuthority(tmp_path / "authority")
+    for days, ok in ((15, True), (13, False)):
+        folder = tmp_path / f"of-{days}"
+        made = authority.issue_server(
+            folder, valid_from=utc_now() - timedelta(days=1), valid_for=timedelta(days=days + 1)
+        )
+        made.certificate.rename(folder / "client.pem")
+        named = folder if name == "console_credentials" else folder / "client.pem"
+        found = lights(shard.model_copy(update={name: named}))["certificates"]
+        assert (found.ok, name in found.says) == (ok, not ok)
+    away = lights(shard.model_copy(update={name: tmp_path / "away"}))["certificates"]
+    assert (away.ok, "is not there" in away.says) == (False, True)
 
 
 @pytest.mark.parametrize("content", [b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])

@@ -138,19 +138,21 @@ class AuthzenApp:
         record.trace = read_trace(traces[0]) if len(traces) == 1 else ""
         now = house.parts.now()
         identity = await self._identify(record, request, person=person)
-        house.calls.take(identity.caller.organisation)
         return Call(record.rpc, identity, now, house, record.trace, request.scope[AT_END])
 
     async def _identify(self, record: _Record, request: Request, *, person: bool) -> Identity:
         identities, now = self._house.identities, self._house.parts.now()
+        counted = self._house.calls.take
         if self._house.parts.among:
             # This door stands at every node: what others recorded is known here before anybody is let in.
             await self._house.parts.pipeline.look(now)
         certificate = identities.shown(request.scope.get(SHOWN_CERTIFICATE, b""), now)
         record.caller = certificate.oin
         if not person:
-            return await identities.organisation(certificate)
-        identity = await identities.bearer(certificate, lambda: _token_of(request), now)
+            identity = await identities.organisation(certificate)
+            counted(certificate.oin)
+            return identity
+        identity = await identities.bearer(certificate, lambda: _token_of(request), now, counted)
         record.task = identity.caller.task
         return identity
 

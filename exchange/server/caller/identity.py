@@ -97,18 +97,30 @@ class Identities:
         )
         return Identity(caller)
 
-    async def person(self, certificate: ClientCertificate, headers: Headers, now: datetime) -> Identity:
-        """Identify organisation and person. Raises CallerUnknown, PersonTokenInvalid."""
-        return await self.bearer(certificate, lambda: _token_of(headers), now)
+    async def person(
+        self,
+        certificate: ClientCertificate,
+        headers: Headers,
+        now: datetime,
+        counted: Callable[[str], None],
+    ) -> Identity:
+        """Identify organisation and person, as `bearer` does."""
+        return await self.bearer(certificate, lambda: _token_of(headers), now, counted)
 
     async def bearer(
-        self, certificate: ClientCertificate, token: Callable[[], str], now: datetime
+        self,
+        certificate: ClientCertificate,
+        token: Callable[[], str],
+        now: datetime,
+        counted: Callable[[str], None],
     ) -> Identity:
         """Identify organisation and the person of a token, asked for once the certificate is known.
 
-        Raises CallerUnknown, PersonTokenInvalid.
+        `counted` is given the OIN then: who tries tokens uses up his share with those that are not taken too.
+        Raises CallerUnknown, PersonTokenInvalid, and what `counted` does.
         """
         binding, employer = await self._binding(certificate)
+        counted(certificate.oin)
         text = token()
         digest = digest_of(text)
         spoken = self._spoken.get(digest)
