@@ -1,9 +1,9 @@
-"""All there is to try in the console, read from the console itself: pages, forms, what is chosen in them, checks.
+"""All there is to try in the console, read from the console itself: pages, forms, choices in them, checks.
 
-Promises: a page, a form, or one more value of a choice is in `every()` without being named here; only by which
-field a choice is made is said here, and test_everything_is_tried.py names a field of which that is not known.
-An action is written as `GET /mijn/4/{number} number=3`: the method, the place as the console's table has it, and
-one choice; `GET /naspelen?dag&totdag` is the form that sends these fields.
+Promises: a page, a form, or one more value of a choice is in `every()` without being named here; said here is
+only by which field a choice is made, and test_everything_is_tried.py names a field of which nobody knows.
+An action is written as `GET /mijn/4/{number} number=3`: the method, the place as the console's table has it,
+and one choice; `GET /naspelen?dag&totdag` is the form that sends these fields.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ _filled = re.compile(r"\{\{.*?\}\}")
 
 
 class Form(NamedTuple):
-    """A form of a template: what it always sends, and what it may send; `open_` where a loop writes its fields."""
+    """A form of a template: what it always and what it may send; `open_` where a loop writes its fields."""
 
     template: str
     method: str
@@ -179,7 +179,7 @@ def _tells(form: Form, place: str) -> bool:
 
 
 def tried(method: str, path: str, sent: Mapping[str, list[str]]) -> frozenset[str]:
-    """Return what is tried by a browser that asks this, in `every()`; nothing where the console has no such place."""
+    """Return which of `every()` a browser tries that asks this; none where there is no such place."""
     found = _route(method, path)
     if found is None:
         return frozenset()
@@ -207,7 +207,7 @@ def _route(method: str, path: str) -> tuple[str, Mapping[str, str]] | None:
 
 
 def chosen(*patterns: str) -> frozenset[str]:
-    """Return the actions that are meant: each by its own writing, or all that begin with what stands before a star."""
+    """Return the actions that are meant: one as it is written, or all that begin as before a star."""
     found = set()
     for pattern in patterns:
         begins, star, _ = pattern.partition("*")

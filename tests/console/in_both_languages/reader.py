@@ -1,8 +1,8 @@
 """Who reads the console in one language, what he tried there, and what he is told.
 
-Promises: what is declared to be tried was asked by a browser, was not refused, and came back in that language,
-as the answer's own header says; what a test sends beyond its declaration fails it. Every page that is come to
-is in that language, has one heading, and axe finds nothing against it.
+Promises: what is declared to be tried was asked by a browser, was not refused, and came back in that
+language, as the answer's own header says; what a test sends beyond its declaration fails it. Every page that
+is come to is in that language and has one heading, and axe finds nothing against it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ WORDS: Final = load_words()
 DECLARED: Final = "tries"
 # A machine that is busy takes long over a PDF.
 SAVED_MS_MAX: Final = 100_000
+LETTERS_MIN: Final = 15
 REDIRECTS: Final = range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST)
 _FILLED: Final = re.compile(r"%\(\w+\)s|%d")
 # And let the page see that what it shows became larger, which it is told before it is painted.
@@ -96,7 +97,9 @@ def tries(*patterns: str) -> Callable[[Callable[..., None]], Callable[..., None]
             refuse(TRIED.lacking(given["language"], declared), "what is declared")
 
         setattr(trying, DECLARED, declared)
-        return pytest.mark.slow(pytest.mark.parametrize("language", tuple(LANGUAGES))(trying))
+        in_each: Callable[..., None] = pytest.mark.parametrize("language", tuple(LANGUAGES))(trying)
+        slow: Callable[..., None] = pytest.mark.slow(in_each)
+        return slow
 
     return marked
 
@@ -111,6 +114,7 @@ class Reader:
         self._fresh, self._status = True, int(HTTPStatus.OK)
         self._told = WORDS[language].gettext
         self._foreign = foreign_to(language)
+        self._is_foreign = told_as(self._foreign)
         self.page.on("response", self._answered)
         self.open("/")
 
@@ -138,7 +142,7 @@ class Reader:
         self.go(self.page.locator(within).get_by_role("button", name=self.says(dutch, **filled)).first)
 
     def go(self, to: Any, *, refused: bool = False) -> None:  # noqa: ANN401 -- a Locator
-        """Click something, and look at the page it leads to, which is one that refuses only where that is told."""
+        """Click something, and look at the page it leads to; one that refuses only where that is told."""
         with self.page.expect_navigation():
             to.click()
         assert (self._status >= HTTPStatus.BAD_REQUEST) == refused, self.page.locator("h1").inner_text()
@@ -207,7 +211,7 @@ class Reader:
 
     def strange(self) -> list[str]:
         """Return what the page says of the console's own words in the other language."""
-        return [one for one in self.page.evaluate(_READ) if one in self._foreign]
+        return [one for one in self.page.evaluate(_READ) if self._is_foreign(one)]
 
     def _answered(self, answer: Any) -> None:  # noqa: ANN401 -- a Response of Playwright
         """Note what was asked and not refused, in the language of the page that it led to."""
@@ -253,7 +257,9 @@ def sent_by(asked: Any) -> dict[str, list[str]]:  # noqa: ANN401 -- a Request of
     kind, body = asked.headers.get("content-type", ""), asked.post_data_buffer or b""
     if not kind.startswith("multipart/form-data"):
         return parse_qs(body.decode(), keep_blank_values=True)
-    whole = BytesParser(_class=EmailMessage).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
+    whole: EmailMessage = BytesParser(_class=EmailMessage).parsebytes(
+        f"Content-Type: {kind}\r\n\r\n".encode() + body
+    )
     found: dict[str, list[str]] = {}
     for part in whole.iter_parts():
         name = part.get_param("name", header="content-disposition")
@@ -262,8 +268,14 @@ def sent_by(asked: Any) -> dict[str, list[str]]:  # noqa: ANN401 -- a Request of
 
 
 def foreign_to(language: str) -> frozenset[str]:
-    """Return what the console says in the other language and not in this one, where nothing is filled in."""
+    """Return what the console says in the other language and not in this one."""
     single = WORDS[ENGLISH].single
     of = {DUTCH: set(single), ENGLISH: set(single.values())}
-    other = of[ENGLISH if language == DUTCH else DUTCH] - of[language]
-    return frozenset(one for one in other if not _FILLED.search(one))
+    return frozenset(of[ENGLISH if language == DUTCH else DUTCH] - of[language])
+
+
+def told_as(said: frozenset[str]) -> Callable[[str], re.Match[str] | None]:
+    """Return what finds one of these, whatever is filled in; one of few letters would find anything."""
+    parts = (_FILLED.split(one) for one in said)
+    long = (one for one in parts if len(one) == 1 or sum(map(len, one)) >= LETTERS_MIN)
+    return re.compile("|".join(".+".join(map(re.escape, one)) for one in sorted(long))).fullmatch

@@ -21,10 +21,9 @@ from tests.server.town import INVESTIGATE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.console.in_both_languages.reader import Reader, SignIn
     from tests.server.story import Story
     from tests.server.town import Town
-
-    from tests.console.in_both_languages.reader import Reader, SignIn
 
 PARENT_NAME = next(one.name for one in REPRESENTATIVES if one.subject == PARENT)
 # What somebody writes himself is in neither of the two.

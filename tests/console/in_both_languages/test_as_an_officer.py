@@ -26,12 +26,14 @@ from tests.server.town import INVESTIGATE
 
 if TYPE_CHECKING:
     from tests.console.house import House
-
     from tests.console.in_both_languages.reader import Reader, SignIn
 
 NAME = next(one.name for one in PEOPLE if one.subject == OFFICER)
 WORDS = "Lorem ipsum."
 RECORDED = "Vastgelegd"
+PROVEN = (
+    "Klopt. De inhoud van dit blad staat zo in het grootboek, en het grootboek heeft die stand ondertekend."
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +85,7 @@ def test_duties_end_and_the_browser_checks_the_proof(language: str, officer: Rea
         officer.sees(says)
     officer.press("Controleer het bewijs")
     officer.check_in_this_browser("[data-proof]", "proof_panel.html", house.town.log_vkey)
-    officer.sees(
-        "Klopt. De inhoud van dit blad staat zo in het grootboek, en het grootboek heeft die stand ondertekend."
-    )
+    officer.sees(PROVEN)
 
 
 @tries("GET /raadplegingen*", "POST /raadplegingen/inwoner", "GET /beslissing/*", "POST /beslissing/*")

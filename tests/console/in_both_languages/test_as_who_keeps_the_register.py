@@ -1,4 +1,4 @@
-"""What who keeps the register and who makes policy can open and do: each in both languages, in a real browser."""
+"""What who keeps the register, and who makes policy, can do: each in both languages, in a real browser."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from tests.server.test_legal_bases import REGISTRY
 
 if TYPE_CHECKING:
     from tests.console.house import House
-
-    from tests.console.in_both_languages.reader import Reader, SignIn
+    from tests.console.in_both_languages.reader import SignIn
 
 NAMES = {person.subject: person.name for person in PEOPLE}
 WORDS = "Lorem ipsum."

@@ -1,7 +1,7 @@
 """Each page, each form, each choice in one and each check in the browser is tried, and in both languages.
 
-What a test declares it tries it is held to where it runs, once in each language; here what all of them declare is
-laid beside what the console has.
+A test is held to what it declares where it runs, once in each language; here what all of them declare is laid
+beside what the console has.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from exchange.console.app import find_pages
 from exchange.console.language import DUTCH, ENGLISH, LANGUAGES
 from tests.console.house import OFFICER, RESIDENT
 from tests.console.in_both_languages.actions import CHECK, CHOICES, FILES, chosen, every, forms, routes, tried
-from tests.console.in_both_languages.reader import DECLARED, Tried, foreign_to, sent_by
+from tests.console.in_both_languages.reader import DECLARED, Tried, foreign_to, sent_by, told_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +29,15 @@ HERE: Final = Path(__file__).parent
 # What a page asks of a form or an address and nobody chooses an action by: words, days, numbers, ids, places,
 # what a form carries on, and what a list is narrowed to.
 FREE: Final = frozenset(
-    "aantal andere anders beslissing bezwaar blad bsn decision_id duty entry geen_nadeel gezien grondslag "
-    "jaar kenmerk klaar leaf leefgebied maand naam nummer onder prijs reden remark request_id rij sha256 "
-    "sinds staat taak tekst terug token tot totaal van vanaf versie verzoek volgende vraag waarom "
-    "waarvoor wissing zoek".split()
+    re.findall(
+        r"\w+",
+        """
+        aantal andere anders beslissing bezwaar blad bsn decision_id duty entry geen_nadeel gezien
+        grondslag jaar kenmerk klaar leaf leefgebied maand naam nummer onder prijs reden remark
+        request_id rij sha256 sinds staat taak tekst terug token tot totaal van vanaf versie verzoek
+        volgende vraag waarom waarvoor wissing zoek
+        """,
+    )
 )
 # There it says what a correction is about, and whose use somebody is against.
 FREE_IN: Final = {"my_rights": {"deel", "wie"}, "my_looks": {"wie"}}
@@ -194,3 +199,8 @@ def test_words_of_the_other_language_are_known() -> None:
     assert "Today" in foreign_to(DUTCH)
     assert not foreign_to(DUTCH) & foreign_to(ENGLISH)
     assert "Register" not in foreign_to(DUTCH) | foreign_to(ENGLISH)
+    finds = told_as(foreign_to(ENGLISH))
+    assert finds("Vandaag")
+    assert finds("U doet dit voor Sem.")
+    assert not finds("Today")
+    assert not finds("Lorem ipsum.")
