@@ -174,7 +174,7 @@ class Framed:
             "organisation_names": self.shown.names.told,
         }
         text = self.shown.templates.get_template(template).render(around | dict(told))
-        return Response(text, status, {"Content-Type": HTML})
+        return Response(text, status, {"Content-Type": HTML, "Content-Language": self.words.language})
 
     def _within(self, menu: Sequence[Page]) -> str:
         """Return the address of the page in the navigation that this one is, or is behind; "" of none."""

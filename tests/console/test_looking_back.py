@@ -107,6 +107,8 @@ def test_days_are_replayed_whole(town: Town, visitor: Visitor) -> None:
     text = visitor.get(f"/naspelen?dag={today}-01").text
     assert f"Vanaf plaats {1}." in text
     assert counted(text, "Hetzelfde als toen") > 0
+    # Places that are left empty are the first and the newest, as the page says.
+    assert "Vanaf plaats 1." in visitor.get("/naspelen?van=&tot=").text
     # A day long before: everything comes after its end, and nothing is in it.
     text = visitor.get("/naspelen?dag=2020-01-01&totdag=2020-01-02").text
     assert counted(text, "Hetzelfde als toen") < head
@@ -119,6 +121,7 @@ def test_days_are_replayed_whole(town: Town, visitor: Visitor) -> None:
         ("van=-1", "Vul een getal in."),
         ("van=9&tot=3", "De laatste plaats komt voor de eerste."),
         ("dag=gisteren", "Kies een dag"),
+        ("dag=&totdag=", "Kies een dag"),
         ("dag=1999-12-31", "Kies een dag"),
         ("dag=2026-02-02&totdag=2026-02-01", "De laatste dag komt voor de eerste."),
         ("beslissing=niets", "Deze beslissing is er niet"),

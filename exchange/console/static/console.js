@@ -1,7 +1,7 @@
-// Makes tables of wide rows reachable by keyboard, and shows how long a deadline has to go. Without it all reads alike.
+// Makes tables of wide rows and texts of long lines reachable by keyboard, and shows how long a deadline has to go. Without it all reads alike.
 "use strict";
 
-for (const wide of document.querySelectorAll(".wide")) {
+for (const wide of document.querySelectorAll(".wide, pre:not([aria-label])")) {
   const look = () => {
     if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
     else wide.removeAttribute("tabindex");

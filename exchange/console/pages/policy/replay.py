@@ -57,6 +57,9 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "PARTIAL_BREAK_GLASS": later("deels gegeven bij noodtoegang"),
     "": later("opdracht"),
 }
+# Places that are left empty are the first and the newest.
+WHOLE: Final = frozenset({"alles", "van", "tot"})
+_NO_DAY: Final = later("Kies een dag, zoals 2026-12-01.")
 ASKED: Final = ("van", "tot", "dag", "totdag", "beslissing")
 LOOKED_AT: Final = ("decisions", "commands")
 FIELDS: Final = [
@@ -112,8 +115,10 @@ class Gone(NamedTuple):
 async def show(look: Look) -> Response:
     """Show the form; where something is asked, the first part of its replay."""
     asked = {name: look.query.get(name, "").strip() for name in ASKED}
-    if not any(asked.values()) and "alles" not in look.query:
-        return _page(look, asked)
+    if not any(asked.values()) and not WHOLE & look.query.keys():
+        # Days that were sent empty are no question; the page without any is the beginning.
+        wrong = {"dag": _NO_DAY} if "dag" in look.query else {}
+        return _page(look, asked, status=HTTPStatus.BAD_REQUEST if wrong else HTTPStatus.OK, wrong=wrong)
     try:
         place = await _range(look, asked)
     except Refused as refused:
@@ -237,7 +242,7 @@ def _day(told: str, reason: str) -> date | None:
         day = None
     # Days that no clock here reaches have no midnight everywhere.
     if day is None or not date(2000, 1, 1) <= day <= date(2200, 1, 1):
-        raise Refused(reason, later("Kies een dag, zoals 2026-12-01."))
+        raise Refused(reason, _NO_DAY)
     return day
 
 
