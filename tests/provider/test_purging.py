@@ -94,7 +94,7 @@ def test_not_even_a_hash_of_a_message_stays_and_it_stays_known(name: str, both: 
     assert not [row for row in rows if row[3] in held or row[3].hex().encode() in held]
     for row in rows:
         for digest in (row[3], bytes(32)):
-            key = MessageKey(*row[:3], digest)
+            key = MessageKey(row[0], row[1], row[2], digest)
             assert journal.receive(key, 0, date(2026, 3, 2)) is Arrival.ANSWERED
             assert journal.answer_again(key, 0)
     told = Told(reference="reference-0", function=rows[0][1])
