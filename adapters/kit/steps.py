@@ -9,11 +9,11 @@ Source: SQLite (SAVEPOINT; after SQLITE_FULL, SQLITE_IOERR and the like a transa
 from __future__ import annotations
 
 import errno
+import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
 
@@ -37,14 +37,25 @@ def step(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 class StillRead(OSError):
-    """Somebody reads the file, a backup perhaps: what was deleted lies in SQLite's log still."""
+    """Somebody is in the file, a backup perhaps: what was deleted lies in it or in SQLite's log still."""
 
     def __init__(self) -> None:
-        super().__init__(errno.EBUSY, "SQLite's log cannot be folded while somebody reads")
+        super().__init__(errno.EBUSY, "SQLite's log cannot be folded while somebody reads or writes")
 
 
 def fold_log(connection: sqlite3.Connection) -> None:
-    """Fold SQLite's log into the file: it still holds the pages of what was deleted. Raises StillRead."""
+    """Write the file anew and fold SQLite's log into it: both still hold what was deleted. Raises StillRead.
+
+    What is deleted is overwritten where it stands, and not in a page that its row had left before.
+    """
+    # It passes through no file of the temporary folder.
+    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_BUSY":
+            raise
+        raise StillRead from error
     (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise StillRead

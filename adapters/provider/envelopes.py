@@ -17,7 +17,7 @@ from uuid import UUID
 from adapters.provider.arriving import Arriving
 from adapters.provider.config import Side
 from adapters.provider.errors import EnvelopeRefused, StufCode
-from adapters.provider.journal import Outgoing
+from adapters.provider.journal import FORGOTTEN_BYTES, Outgoing
 from adapters.provider.schema import Law, all_schemas
 from adapters.provider.stuf import CARRYING, FUNCTION_VERSION, PIECE_BYTES, Kind
 from adapters.provider.stuf_writing import Letter, write_envelope, write_told
@@ -105,6 +105,10 @@ class _Came:
     function: str
     digest: bytes
 
+    def carried(self, function: str, digest: bytes) -> bool:
+        """Tell whether it carried this, or something about somebody who was forgotten since."""
+        return self.function == function and (self.digest == digest or len(self.digest) == FORGOTTEN_BYTES)
+
 
 class Envelopes:
     """The numbers of envelopes, in the journal's file. Owned by the thread that opened the journal."""
@@ -127,7 +131,7 @@ class Envelopes:
         """
         with self._journal.transaction():
             known = self._came(told.reference)
-            if known is not None and (known.function, known.digest) != (told.function, digest):
+            if known is not None and not known.carried(told.function, digest):
                 raise EnvelopeRefused(StufCode.REFERENCE_TAKEN, "referentienummer carried something else")
             if known is None:
                 self._connection.execute(
@@ -135,6 +139,15 @@ class Envelopes:
                     (told.reference, told.function, digest),
                 )
         return f"ggk-{told.reference}.xml"
+
+    def forget(self, pseudonym: str) -> None:
+        """Keep no hash of what envelopes carried about a person; before who it was about is forgotten."""
+        self._connection.execute(
+            "UPDATE envelopes_in SET digest = randomblob(?2) WHERE digest IN ("
+            "SELECT digest FROM inbox WHERE outbox_name IS NOT NULL AND pseudonym = ?1 "
+            "UNION SELECT digest FROM read_about WHERE pseudonym = ?1)",
+            (pseudonym, FORGOTTEN_BYTES),
+        )
 
     def require_fit(self, incoming: Incoming) -> None:
         """Refuse a message that is not what its envelope says. Raises EnvelopeRefused."""

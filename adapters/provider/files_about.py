@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.kit.numbers import mentions
 from adapters.provider.errors import EnvelopeRefused, MessageNotReadable
+from adapters.provider.journal import FORGOTTEN_BYTES
 from adapters.provider.stuf import ENVELOPE_BYTES_MAX, Reader, is_envelope
 
 if TYPE_CHECKING:
@@ -88,7 +89,15 @@ class FilesAbout:
         return tuple(str(row[0]) for row in rows)
 
     def forget(self, pseudonym: str) -> None:
-        """Forget a person, and the content of messages of ours about them, whoever else stands in those."""
+        """Forget a person, and the content of messages of ours about them, whoever else stands in those.
+
+        What came about them and was answered stays known by its identification, without a hash of it.
+        """
+        self._connection.execute(
+            "UPDATE inbox SET digest = randomblob(?2) WHERE outbox_name IS NOT NULL AND (pseudonym = ?1 "
+            "OR digest IN (SELECT digest FROM read_about WHERE pseudonym = ?1))",
+            (pseudonym, FORGOTTEN_BYTES),
+        )
         self._connection.execute(
             "UPDATE outbox SET content = NULL, state = 'sent' WHERE name IN "
             "(SELECT name FROM sent_about WHERE pseudonym = ?)",

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+# So long is the chance that stands in the place of a digest once who the message is about was forgotten: of a
+# message of which all but the BSN is known, its SHA-256 tells which of the BSNs it was.
+FORGOTTEN_BYTES: Final = 16
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS inbox (
   sender TEXT NOT NULL, kind TEXT NOT NULL, identification TEXT NOT NULL, digest BLOB NOT NULL,
@@ -163,7 +166,8 @@ class Journal:
         """Write down that a message came, and tell what it is.
 
         UNFINISHED means that it came before and was not answered, after a crash for example: handle it again
-        with the same request ids. CLASH means that its identification is taken by other content (9056).
+        with the same request ids. CLASH means that its identification is taken by other content (9056). Of
+        what was forgotten nobody knows the content: whatever comes under its identification was ANSWERED.
         """
         with self.transaction():
             found = self._row(key)
@@ -239,9 +243,9 @@ class Journal:
 
     def _row(self, key: MessageKey) -> tuple[str | None, int] | None:
         row: tuple[str | None, int] | None = self.connection.execute(
-            "SELECT outbox_name, clash FROM inbox "
-            "WHERE sender = ? AND kind = ? AND identification = ? AND digest = ?",
-            _key(key),
+            "SELECT outbox_name, clash FROM inbox WHERE sender = ? AND kind = ? AND identification = ? "
+            "AND (digest = ? OR length(digest) = ?) ORDER BY length(digest) DESC LIMIT 1",
+            (*_key(key), FORGOTTEN_BYTES),
         ).fetchone()
         return row
 

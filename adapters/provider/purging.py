@@ -98,6 +98,7 @@ class Purging:
                 desk.terms.forget(pseudonym)
                 desk.requests.forget(pseudonym)
                 desk.declarations.forget(pseudonym)
+                desk.envelopes.forget(pseudonym)
                 desk.about.forget(pseudonym)
                 desk.register.files_gone(pseudonym)
             if desk.errands.forget_plans(plans) or people:

@@ -67,7 +67,7 @@ def verify(
     data: Annotated[Path | None, typer.Option(help="Folder of the service.")] = None,
     output: Annotated[Output, typer.Option("-o", "--output", help="table or json.")] = Output.TABLE,
 ) -> None:
-    """Compare every event with its leaf, and the frontier and end of each log with its leaves."""
+    """Compare every event with its leaf, its place and links, and each log with its leaves."""
     settings = load_settings(config, data=data)
     reader = open_reader(settings)
     try:

@@ -1,10 +1,10 @@
 """The key database, apart from the events, in a file or in PostgreSQL; and the small cache before it.
 
 Promises: what `transaction` leaves is on disk (a file's WAL with synchronous=FULL, a server that flushes). In
-a file deleted bytes are overwritten (secure_delete) and `scrub` takes them out of its log as well; in
-PostgreSQL `scrub` writes the tables anew, and what the server's own log holds ends by the server's terms.
-Source: sqlite.org/pragma.html (secure_delete, synchronous), sqlite.org/wal.html; postgresql.org/docs/current/
-sql-vacuum.html; exchange/decisions/0092-keys-in-postgresql.md.
+both `scrub` writes the tables anew, for where a row stood before it moved its bytes may lie still; it empties
+a file's log as well, and what a server's own log holds ends by the server's terms.
+Source: sqlite.org/pragma.html (secure_delete, synchronous), sqlite.org/lang_vacuum.html, sqlite.org/wal.html;
+postgresql.org/docs/current/sql-vacuum.html; exchange/decisions/0092-keys-in-postgresql.md, 0177.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import OrderedDict
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from exchange.databases.place import InPostgres, Refusal, Scrubbing, Tables, in_postgres, refuse_newer
@@ -20,12 +20,14 @@ from exchange.errors import KeyUnavailable, StoreFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from exchange.databases.place import Connection, Place
 
 KEY_DATABASE_ID: Final = 0x45584B31  # "EXK1", so that an event database given by mistake is refused
 BUSY_MS: Final = 5_000
+_NOBODY_ELSE: Final = nullcontext()
 
 KEY_TABLES: Final = Tables(
     name="key_database",
@@ -120,6 +122,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")
+    # What is written anew passes through no file of the temporary folder.
+    connection.execute("PRAGMA temp_store = MEMORY")
     (found,) = connection.execute("PRAGMA application_id").fetchone()
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if found != KEY_DATABASE_ID and (found or tables):
@@ -150,17 +154,35 @@ def transaction(connection: Connection) -> Iterator[None]:
             raise
 
 
-def scrub(connection: Connection) -> None:
-    """Take deleted bytes out of the tables and a file's log. Raises KeyUnavailable while that cannot be."""
+def scrub(connection: Connection, alone: AbstractContextManager[object] = _NOBODY_ELSE) -> None:
+    """Take deleted bytes out of the tables and a file's log. Raises KeyUnavailable while that cannot be.
+
+    `alone` keeps the owner's other readers out of what cannot be done beside them.
+    """
     if isinstance(connection, Scrubbing):
-        with refusals():
+        with alone, refusals():
             if not connection.scrub():
                 raise KeyUnavailable("destroyed keys still lie in their table; destroy again to remove them")
         return
     with refusals():
-        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        raise KeyUnavailable("destroyed keys still lie in the write-ahead log; destroy again to remove them")
+        # What is deleted is overwritten where it stands, and not where it stood: when SQLite moves a row to
+        # another page its bytes stay behind in the first, and when the row is deleted nobody looks there.
+        written_anew = _vacuum(connection)
+        with alone:
+            (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy or not written_anew:
+        raise KeyUnavailable("destroyed keys still lie in the file or its log; destroy again to remove them")
+
+
+def _vacuum(connection: Connection) -> bool:
+    """Write a file's tables anew, beside whoever reads; False where somebody writes all the while."""
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_BUSY":
+            raise
+        return False
+    return True
 
 
 class LeastRecentlyUsed(Generic[K, V]):

@@ -167,7 +167,7 @@ class KeyStore:
             with self._lock:
                 # Again: between the first time and the commit a loader may have read the old row.
                 self._forget(resident_ref)
-                scrub(self._writer)
+            scrub(self._writer, alone=self._lock)
             if erasure_id:
                 with transaction(self._writer):
                     tombstones.note_ended(self._writer, erasure_id)
@@ -277,7 +277,8 @@ class KeyStore:
         if categories:
             for category in categories:
                 owner = (resident_ref, category)
-                newest = max(self._newest_version(owner), named.get(category, 0))
+                # Never back: below what was destroyed before, a number would be given out again.
+                newest = max(self._newest_version(owner), named.get(category, 0), self._parts.get(owner, 0))
                 if newest:
                     self._parts[owner] = newest
         else:

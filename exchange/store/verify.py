@@ -1,7 +1,8 @@
 """Event ↔ leaf ↔ bytes check: whether what is stored is what the ledger says, position by position.
 
 Promises: reads every event and every leaf, folds the frontier of each log, and holds the end of each against
-the event that opened the next; reports each difference with its position and never a content.
+the event that opened the next; holds where an event stands and whom its stream is linked to against what it
+says itself; reports each difference with its position and never a content.
 Source: the design of the ledger, promise 1.
 """
 
@@ -12,13 +13,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from exchange.domain.ledger import LogOpened
 from exchange.errors import HistoryUnreadable, ProofInvalid
 from exchange.ledger.leaf import parse_leaf
 from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.store.codec import Codec
+from exchange.store.standing import Links, said_in, stands_in_its_own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
 
 PAGE_ROWS: Final = 5_000
 PROBLEMS_MAX: Final = 1_000
-
-
-class _Named(msgspec.Struct):
-    id: str
-
-
-_id_of = msgspec.json.Decoder(_Named).decode
 
 
 @dataclass(slots=True)
@@ -120,6 +113,7 @@ def verify_store(reader: EventReader, origin: str = "") -> StoreReport:
     heads = reader.heads()
     report.position = heads.position
     logs = _Logs(heads, origin, report)
+    links = Links()
     versions: dict[str, int] = {}
     for start in range(0, report.position, PAGE_ROWS):
         stop = min(start + PAGE_ROWS, report.position)
@@ -129,9 +123,12 @@ def verify_store(reader: EventReader, origin: str = "") -> StoreReport:
         report.leaves += len(entries)
         for position in range(start + 1, stop + 1):
             _compare(position, rows.get(position), entries.get(position), versions, report)
+            _look_at_place(rows.get(position), links, report)
         logs.add(start, entries, rows, stop)
     logs.finish(heads.frontier)
     _say_extras(reader.extent(), report)
+    for position, what in links.differences(reader.scope):
+        report.say(position, what)
     report.root = logs.frontier.root().hex()
     return report
 
@@ -176,9 +173,22 @@ def _compare_bytes(row: Row, entry: bytes, report: StoreReport) -> None:
     if leaf.topic != row.topic:
         report.say(position, "event and leaf have other topics")
     try:
-        told = bytes.fromhex(_id_of(row.state).id)
+        told = bytes.fromhex(said_in(row.state).id)
     except ValueError:  # msgspec's errors are ValueErrors too
         report.say(position, "the event cannot be read")
         return
     if told != leaf.event_id:
         report.say(position, "event and leaf have other ids")
+
+
+def _look_at_place(row: Row | None, links: Links, report: StoreReport) -> None:
+    """Look where an event stands; one that cannot be read was told of before."""
+    if row is None or type(row.state) is not bytes:
+        return
+    try:
+        said = said_in(row.state)
+    except ValueError:
+        return
+    links.add(row, said)
+    if not stands_in_its_own(row.stream, row.topic, said):
+        report.say(row.position, "the event stands in another stream than its own")

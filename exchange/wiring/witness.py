@@ -1,7 +1,8 @@
 """A witness of an organisation: its key, what it cosigned, and its door, in a folder of its own.
 
-Promises: a key is made once and never over another; one witness to a folder; nothing but loopback without a
-certificate; says it is ready only when its store is open.
+Promises: a key is made once and never over another, its empty store with it; without that store it does not
+start, for it would cosign any history from the beginning; one witness to a folder; nothing but loopback
+without a certificate; says it is ready only when its store is open.
 Source: c2sp.org/tlog-witness, c2sp.org/tlog-policy (the `log` lines say which logs are known).
 """
 
@@ -77,6 +78,7 @@ def make_key(data: Path, name: str) -> str:
         private = Ed25519PrivateKey.generate()
         cosigner = Cosigner(name, private)
         write_private(data / _KEY, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        WitnessStore(data / STORE).close()
         # Last: a name says that the key is there.
         write_private(data / _NAME, f"{name}\n".encode())
     return cosigner.vkey
@@ -92,6 +94,18 @@ def open_key(data: Path) -> Cosigner:
     if not isinstance(private, Ed25519PrivateKey):
         raise SettingsInvalid("the witness's key is not Ed25519", file=_KEY)
     return Cosigner((data / _NAME).read_text(encoding="utf-8").strip(), private)
+
+
+def _store_in(data: Path) -> WitnessStore:
+    """Return what this key cosigned. Raises SettingsInvalid where it is gone."""
+    file = data / STORE
+    if not file.exists() or not file.stat().st_size:
+        raise SettingsInvalid(
+            "what this witness cosigned before is gone: it could cosign another history now; make a witness"
+            " with a new key in a new folder",
+            file=STORE,
+        )
+    return WitnessStore(file)
 
 
 def read_policy(file: Path) -> Policy:
@@ -112,7 +126,7 @@ def serve_witness(stand: Stand, told: Callable[[str], None] | None = None) -> No
         raise SettingsInvalid("the policy names no log to witness", file=stand.logs.name)
     with private_files(), held(stand.data), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         cosigner = open_key(stand.data)
-        with closing(WitnessStore(stand.data / STORE)) as store:
+        with closing(_store_in(stand.data)) as store:
             witness = Witness(cosigner, logs, store, EvidenceFolder(stand.data / EVIDENCE), utc_now)
             door = StandDoor(stand.data / READY_FILE, cosigner.vkey, lambda log: witness_app(witness, log))
             runner.run(serve_stand(stand, door, tls, told))

@@ -57,6 +57,22 @@ def test_a_category_is_destroyed_and_its_next_key_is_a_later_one(opened: Callabl
     assert store.obtain("r-1", "SCHULDEN").version == new.version + 1
 
 
+def test_a_later_erasure_that_names_an_older_key_gives_no_number_out_again(
+    opened: Callable[..., KeyStore],
+) -> None:
+    store = opened()
+    store.obtain("r-1", "SCHULDEN")
+    store.flush()
+    # A version that no event was sealed under, so that nobody names it.
+    renewed = store.rotate("r-1", "SCHULDEN")
+    store.flush()
+    assert store.destroy("r-1", ("SCHULDEN",), erasure_id="e-1") == renewed.version == 2
+    assert store.destroy("r-1", ("SCHULDEN",), erasure_id="e-2", named={"SCHULDEN": 1}) == 0
+    for one in (store, opened()):
+        assert one.destroyed_up_to("r-1", "SCHULDEN") == renewed.version
+        assert one.obtain("r-1", "SCHULDEN").version == renewed.version + 1
+
+
 def test_what_this_database_never_knew_it_does_not_hold(opened: Callable[..., KeyStore]) -> None:
     store = opened()
     key = store.obtain("r-1", "CONTACT")
@@ -76,7 +92,7 @@ def test_an_erasure_is_executed_once_the_log_is_empty(
     store.flush()
     assert not store.has_executed("e-1")
 
-    def busy(_: object) -> None:
+    def busy(_: object, **_alone: object) -> None:
         raise KeyUnavailable("a reader is in it")
 
     with monkeypatch.context() as reading:

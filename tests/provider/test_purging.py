@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import sqlite3
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
 from adapters.provider import by_hand
-from adapters.provider.journal import Outgoing
+from adapters.provider.journal import Arrival, MessageKey, Outgoing
 from adapters.provider.purging import LOOK_EVERY_MS, Purging
+from adapters.provider.stuf import Told
 from adapters.provider.xml import emit
 from adapters.sdk.bsn import Bsn
 from adapters.sdk.errors import Refusal, Unreachable
@@ -65,6 +67,38 @@ def test_who_was_erased_is_forgotten_whole_and_it_is_told(name: str, both: Both)
     look(side)
     side.work()
     assert both.world.held().purged == {"erasure-1": True}
+
+
+@pytest.mark.parametrize("name", ["municipality", "provider"])
+def test_not_even_a_hash_of_a_message_stays_and_it_stays_known(name: str, both: Both) -> None:
+    agreed(both)
+    both.work(2)
+    both.world.start()
+    both.work(3)
+    side: Adapter = getattr(both, name)
+    journal = side.journal
+    rows = journal.connection.execute(
+        "SELECT sender, kind, identification, digest FROM inbox"
+        " WHERE outbox_name IS NOT NULL AND pseudonym IS NOT NULL"
+    ).fetchall()
+    assert rows
+    # As where each came in an envelope.
+    journal.connection.executemany(
+        "INSERT INTO envelopes_in (reference, function, digest) VALUES (?, ?, ?)",
+        [(f"reference-{number}", row[1], row[3]) for number, row in enumerate(rows)],
+    )
+    ask(both, ERASURE)
+    look(side)
+    held = b"".join(file.read_bytes() for file in side.config.state.rglob("*") if file.is_file())
+    # A BSN is nine digits: of a message of which the rest is known a hash tells which.
+    assert not [row for row in rows if row[3] in held or row[3].hex().encode() in held]
+    for row in rows:
+        for digest in (row[3], bytes(32)):
+            key = MessageKey(row[0], row[1], row[2], digest)
+            assert journal.receive(key, 0, date(2026, 3, 2)) is Arrival.ANSWERED
+            assert journal.answer_again(key, 0)
+    told = Told(reference="reference-0", function=rows[0][1])
+    assert side.desk.envelopes.came(told, rows[0][3]) == "ggk-reference-0.xml"
 
 
 def test_what_was_refused_goes_too_and_what_is_of_others_stays(both: Both) -> None:

@@ -28,10 +28,13 @@ OIN = "00000001003214345000"
 FIRST_LOG = "exchange.example/00000001003214345000/2026"
 
 
-def event(stream: str, version: int, seed: str = "") -> StoredEvent:
-    """Return a stored event that names its own id, as every stored event does."""
+def event(stream: str, version: int, seed: str = "", resident: str = "") -> StoredEvent:
+    """Return a stored event that names its own id and stream, as every stored event does."""
     event_id = sha256(f"{stream}|{version}|{seed}".encode()).digest()[:16]
-    return stored_event(stream, version, TOPIC, json.dumps({"id": event_id.hex()}).encode())
+    kind, _, key = stream.partition("-")
+    said: dict[str, object] = {"id": event_id.hex(), "d": {f"{kind}_id": key}}
+    said |= {"r": resident} if resident else {}
+    return stored_event(stream, version, f"{kind}.opened.v1", json.dumps(said).encode())
 
 
 def opening(version: int, year: int, former: tuple[str, int, Frontier]) -> StoredEvent:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from exchange.ledger.merkle import Frontier, hash_leaf
 from exchange.store import verify as room
+from exchange.store.standing import KEYS, said_in, stands_in_its_own
 from exchange.store.verify import verify_store
 from tests.store.builders import Store, event, leaf
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from exchange.store.verify import StoreReport
 
+GOLDEN: Final = Path(__file__).parents[1] / "golden" / "events"
+# Cursors, counts, tables and lists of an organisation, a day, a year or a month: none decides about anybody.
+SAY_NO_KEY: Final = frozenset({"delivery", "evaluation", "insight", "lookups"})
 BYTES = "the event's bytes are not those the leaf was made of"
 FRONTIER = "the stored frontier is not that of the leaves"
 VERSION = "a version is missing or doubled in its stream"
 MORE_EVENTS = "there are more events than the head counts"
+ELSEWHERE = "the event stands in another stream than its own"
 MORE_LEAVES = "there are more leaves than the head counts"
 NO_BYTES = "the event or the leaf is not stored as bytes"
 UNREADABLE = "the event cannot be read"
@@ -66,7 +71,7 @@ def test_an_empty_store_is_in_order(store: Store) -> None:
         ),
         (
             ["UPDATE stored_events SET topic = 'case.opened.v1' WHERE position = 1"],
-            [(1, "event and leaf have other topics")],
+            [(1, "event and leaf have other topics"), (1, ELSEWHERE)],
         ),
         (
             [OTHER_LEAF + " WHERE leaf_index = 4"],
@@ -138,7 +143,57 @@ def test_a_swapped_event_and_leaf_are_found(filled: Store) -> None:
     filled.put(4, state=rows[5])
     filled.put(5, state=rows[4])
     ids = "event and leaf have other ids"
-    assert verified(filled).problems == [(4, BYTES), (4, ids), (5, BYTES), (5, ids)]
+    assert verified(filled).problems == [
+        *((4, what) for what in (BYTES, ids, ELSEWHERE)),
+        *((5, what) for what in (BYTES, ids, ELSEWHERE)),
+    ]
+
+
+def test_an_event_that_was_moved_to_another_stream_is_found(filled: Store) -> None:
+    # Both streams keep their versions in order, and every byte of events and leaves stays as it was.
+    filled.tamper(
+        "CREATE TABLE moved AS SELECT position, stream FROM stored_events WHERE position IN (2, 3)",
+        "DROP INDEX stored_events_stream",
+        "UPDATE stored_events SET stream = (SELECT stream FROM moved WHERE position = 3), version = 2"
+        " WHERE position = 2",
+        "UPDATE stored_events SET stream = (SELECT stream FROM moved WHERE position = 2), version = 1"
+        " WHERE position = 3",
+    )
+    assert verified(filled).problems == [(2, ELSEWHERE), (3, ELSEWHERE)]
+
+
+def test_whom_a_stream_is_linked_to_is_held_against_its_first_event(store: Store) -> None:
+    of_whom = {"plan-1": "r-1", "case-1": "r-1", "plan-2": "r-2"}
+    batch = store.batch(*of_whom, links=[(ref, stream) for stream, ref in of_whom.items()])
+    batch.events = [event(stream, 1, resident=ref) for stream, ref in of_whom.items()]
+    batch.leaves = [leaf(one) for one in batch.events]
+    frontier = Frontier()
+    frontier.extend(map(hash_leaf, batch.leaves))
+    batch.frontier = frontier.to_bytes()
+    store.commit(batch)
+    assert verified(store).ok
+    store.tamper(
+        "DELETE FROM links WHERE resident = 'r-1' AND stream = 'case-1'",
+        "INSERT INTO links (resident, stream) VALUES ('r-1', 'plan-2'), ('r-2', 'plan-that-is-not-there')",
+    )
+    assert sorted(verified(store).problems) == [
+        (2, "a stream of a resident is not linked to him"),
+        (3, "a stream is linked to somebody else"),
+    ]
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.json")), ids=lambda file: file.stem)
+def test_every_event_there_is_says_where_it_stands(file: Path) -> None:
+    golden = json.loads(file.read_text("utf-8"))
+    topic, said = golden["topic"], said_in(golden["stored"].encode())
+    kind = topic.partition(".")[0]
+    key = {"resident": said.r, "disclosure": said.r}.get(kind) or said.d.get(KEYS.get(kind, f"{kind}_id"))
+    if key is None:
+        assert kind in SAY_NO_KEY
+        return
+    assert stands_in_its_own(f"{kind}-{key}", topic, said)
+    for stream in (f"{kind}-another", f"{kind}-{key}x", f"another-{key}", kind):
+        assert not stands_in_its_own(stream, topic, said)
 
 
 def test_a_rewritten_event_with_its_own_leaf_shows_in_the_frontier(filled: Store) -> None:

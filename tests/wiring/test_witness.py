@@ -175,6 +175,25 @@ def test_a_witness_that_lost_its_key_does_not_start(data: Path, tmp_path: Path) 
         serve_witness(Stand(data, tmp_path / "logs"))
 
 
+@pytest.mark.parametrize("left", [None, b""], ids=["gone", "empty"])
+def test_a_witness_that_lost_what_it_cosigned_does_not_begin_anew(
+    data: Path, tmp_path: Path, left: bytes | None
+) -> None:
+    for file in data.glob("witness.db*"):
+        file.unlink()
+    if left is not None:
+        (data / "witness.db").write_bytes(left)
+
+    def started(_url: str) -> None:
+        raise AssertionError(
+            "under a key that cosigned before, anything would be cosigned from the beginning"
+        )
+
+    with pytest.raises(SettingsInvalid, match="cosigned before is gone"):
+        serve_witness(Stand(data, tmp_path / "logs"), started)
+    assert (data / "witness.db").exists() is (left is not None)
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
