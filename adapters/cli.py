@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -20,7 +21,7 @@ from adapters.conformance.command import conformance
 from adapters.kit.outward import NotNow, OutwardError
 from adapters.municipal import errors as municipal_errors
 from adapters.municipal.commands import municipal
-from adapters.provider import by_hand, running
+from adapters.provider import apart, by_hand, running
 from adapters.provider.config import load_config
 from adapters.provider.desk import LOCAL
 from adapters.provider.errors import AlreadyRunning, ConfigInvalid, MessageRefused, ProviderAdapterError
@@ -123,6 +124,20 @@ def answer(
     settings = load_config(config)
     name = by_hand.answer(settings, request, outcome, _log(), refusal=reason, municipality=municipality)
     typer.echo(name)
+
+
+@provider.command()
+def release(
+    config: ConfigFile,
+    message: Annotated[str, typer.Argument(help="Name of a message that `status` calls parked.")],
+    *,
+    settled: Annotated[
+        bool, typer.Option("--settled", help="It needs not go any more; what waits behind it does.")
+    ] = False,
+) -> None:
+    """Have a message that was set apart sent again, or say that it is settled."""
+    apart.release(load_config(config), message, time.time_ns() // 1_000_000, settled=settled)
+    typer.echo("settled" if settled else "goes again", err=True)
 
 
 @provider.command()

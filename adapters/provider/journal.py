@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS outbox (
   next_attempt_ms INTEGER NOT NULL, retour_due TEXT, codes TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (state, next_attempt_ms);
+CREATE INDEX IF NOT EXISTS outbox_person ON outbox (pseudonym, number) WHERE state = 'waiting';
+CREATE TABLE IF NOT EXISTS in_the_way (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS residents (
   pseudonym TEXT PRIMARY KEY, bsn TEXT NOT NULL UNIQUE, birth_date TEXT NOT NULL, birth_date_use TEXT,
   gender TEXT NOT NULL, name TEXT NOT NULL
@@ -61,9 +63,17 @@ CREATE TABLE IF NOT EXISTS request_namespace (
 """
 
 
-# What waits too, of the same person, and came before.
+# Behind one of the same person that somebody must look at. An answer of ours has its own term, and waits not.
+_BEHIND: Final = (
+    "{one}.retour_due IS NOT NULL AND EXISTS (SELECT 1 FROM in_the_way JOIN outbox AS stuck "
+    "ON stuck.name = in_the_way.name WHERE stuck.state = 'parked' AND stuck.content IS NOT NULL "
+    "AND stuck.pseudonym = {one}.pseudonym AND stuck.number < {one}.number)"
+)
+BEHIND: Final = _BEHIND.format(one="outbox")
+# What is to go too, of the same person, and came before.
+_GOES: Final = f"older.state = 'waiting' AND NOT ({_BEHIND.format(one='older')})"
 _OLDER: Final = (
-    "SELECT 1 FROM outbox AS older WHERE older.state = 'waiting' AND older.content IS NOT NULL "
+    f"SELECT 1 FROM outbox AS older INDEXED BY outbox_person WHERE {_GOES} AND older.content IS NOT NULL "  # noqa: S608 -- our own words
     "AND older.pseudonym = outbox.pseudonym AND older.number < outbox.number"
 )
 
@@ -284,14 +294,14 @@ class Journal:
         return row is not None and row[0] == content
 
     def due(self, now_ms: int, limit: int = 100) -> tuple[Waiting, ...]:
-        """Return what is to be delivered now, oldest first.
+        """Return what is to be delivered now, oldest first; of each person no more than the oldest.
 
-        Nothing goes before an older message about the same person that is to be tried again later.
+        Behind one that could not be delivered wait all about the same person that want an answer.
         """
         return self._waiting(
-            f"state = 'waiting' AND {is_due('next_attempt_ms')} AND NOT EXISTS ({_OLDER} AND "
-            f"older.next_attempt_ms > ? AND NOT {is_due('older.next_attempt_ms')}) ORDER BY number LIMIT ?",
-            (now_ms, now_ms, now_ms, now_ms, now_ms, limit),
+            f"state = 'waiting' AND {is_due('next_attempt_ms')} AND NOT EXISTS ({_OLDER}) "
+            f"AND NOT ({BEHIND}) ORDER BY number LIMIT ?",
+            (now_ms, now_ms, limit),
         )
 
     def parked(self) -> tuple[Waiting, ...]:
@@ -309,7 +319,11 @@ class Journal:
 
     def refused(self, name: str, code: str) -> None:
         """Set a message apart that the other side will not take, with its code for that."""
-        self.connection.execute("UPDATE outbox SET state = 'parked', codes = ? WHERE name = ?", (code, name))
+        with self.transaction():
+            self.connection.execute(
+                "UPDATE outbox SET state = 'parked', codes = ? WHERE name = ?", (code, name)
+            )
+            self.connection.execute("INSERT OR IGNORE INTO in_the_way VALUES (?)", (name,))
 
     def failed(self, name: str, now_ms: int, jitter: float, wait_least_ms: int = 0) -> bool:
         """Note a failed delivery; return whether the message is now parked and somebody must be told."""
@@ -333,20 +347,26 @@ class Journal:
                     name,
                 ),
             )
+            if parked:
+                self.connection.execute("INSERT OR IGNORE INTO in_the_way VALUES (?)", (name,))
             return bool(parked)
 
     def revive(self, name: str, now_ms: int) -> None:
         """Let a parked message wait for delivery again, for another day."""
         self.connection.execute(
-            "UPDATE outbox SET state = 'waiting', attempts = 0, created_ms = ?, next_attempt_ms = ? "
-            "WHERE name = ? AND state = 'parked'",
+            "UPDATE outbox SET state = 'waiting', codes = NULL, attempts = 0, created_ms = ?, "
+            "next_attempt_ms = ? WHERE name = ? AND state = 'parked'",
             (now_ms, now_ms, name),
         )
 
     def answered(self, kind: str, identification: str, codes: tuple[str, ...]) -> bool:
-        """Note the retour to a message of ours; return whether there is such a message."""
+        """Note the retour to a message of ours; return whether there is such a message.
+
+        Whatever was said when it was delivered, it arrived: it goes no more, and nothing waits for it.
+        """
         changed = self.connection.execute(
-            "UPDATE outbox SET codes = ? WHERE kind = ? AND identification = ? AND retour_due IS NOT NULL",
+            "UPDATE outbox SET codes = ?, state = 'sent' "
+            "WHERE kind = ? AND identification = ? AND retour_due IS NOT NULL",
             (" ".join(codes), kind, identification),
         )
         return changed.rowcount > 0

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from adapters.kit.enduring import Enduring, Light
+from adapters.provider.apart import behind
 from adapters.provider.assigned_care import AssignedCare
 from adapters.provider.config import Side
 from adapters.provider.desk import LOCAL, Surroundings, limits_of
@@ -55,6 +56,7 @@ class Status:
     errands_due: tuple[str, ...]
     errands_parked: tuple[str, ...]
     messages_parked: tuple[str, ...]
+    messages_behind: tuple[str, ...]  # that wait for one that is parked
     retours_overdue: tuple[str, ...]
     retours_not_received: tuple[str, ...]
     files_rejected: int
@@ -225,6 +227,7 @@ def status(config: Config) -> Status:
                 f"{one.kind} {one.support_id} {one.reason}" for one in undone if one.state == "parked"
             ),
             messages_parked=tuple(waiting.name for waiting in journal.parked()),
+            messages_behind=behind(journal),
             retours_overdue=journal.overdue(today),
             retours_not_received=journal.unanswered(today),
             files_rejected=sum(1 for _ in rejected),
