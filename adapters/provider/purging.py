@@ -99,6 +99,7 @@ class Purging:
                 desk.requests.forget(pseudonym)
                 desk.declarations.forget(pseudonym)
                 desk.about.forget(pseudonym)
+                desk.held.forget(pseudonym)
                 desk.register.files_gone(pseudonym)
             if desk.errands.forget_plans(plans) or people:
                 self._erasures.begin(asked.erasure_id)

@@ -21,6 +21,7 @@ from adapters.provider.desk import LOCAL, Surroundings, limits_of
 from adapters.provider.errands import Errands
 from adapters.provider.errors import ConfigInvalid
 from adapters.provider.exchange_port import SdkExchange
+from adapters.provider.holding import Holding
 from adapters.provider.http_door import Listening
 from adapters.provider.journal import Journal
 from adapters.provider.person import write_contacts
@@ -57,6 +58,7 @@ class Status:
     errands_parked: tuple[str, ...]
     messages_parked: tuple[str, ...]
     messages_behind: tuple[str, ...]  # that wait for one that is parked
+    messages_held: tuple[str, ...]  # that came, and may not be acted on yet
     retours_overdue: tuple[str, ...]
     retours_not_received: tuple[str, ...]
     files_rejected: int
@@ -71,6 +73,7 @@ class Status:
         return not (
             self.errands_parked
             or self.messages_parked
+            or self.messages_held
             or self.retours_overdue
             or self.retours_not_received
             or self.requests_overdue
@@ -228,6 +231,7 @@ def status(config: Config) -> Status:
             ),
             messages_parked=tuple(waiting.name for waiting in journal.parked()),
             messages_behind=behind(journal),
+            messages_held=tuple(one.line() for one in Holding(journal, config.seal_key).waiting()),
             retours_overdue=journal.overdue(today),
             retours_not_received=journal.unanswered(today),
             files_rejected=sum(1 for _ in rejected),
