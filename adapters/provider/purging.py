@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.kit.erasures import Erasures
 from adapters.kit.put_aside import erase, expire
+from adapters.provider.ageing import age
 from adapters.provider.files_about import is_about
 from adapters.provider.folders import passing
 from adapters.sdk.errors import SdkError
@@ -52,11 +53,14 @@ class Purging:
         desk = self._desk
         try:
             gone = expire(desk.config.rejected, desk.now_ms, desk.config.rejected_days)
+            answered = age(desk)
         except OSError as error:
             desk.alarm("rejected_failed", error=type(error).__name__)
             return
         if gone:
             desk.log.warning("rejected_expired", count=gone)
+        if answered:
+            desk.log.warning("refusals_expired", count=answered)
 
     def _try(self, asked: PurgeAsked) -> None:
         try:
