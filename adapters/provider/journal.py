@@ -123,10 +123,10 @@ class Waiting:
 class Journal:
     """One SQLite file of one organisation. Owned by the thread that opened it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_s: float = 5.0) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
-        self.connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+        self.connection = sqlite3.connect(path, isolation_level=None, timeout=wait_s)
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")
         # What is purged is overwritten, not only unlinked (GDPR 17).
