@@ -19,6 +19,7 @@ import typer
 
 from adapters.conformance.command import conformance
 from adapters.kit.outward import NotNow, OutwardError
+from adapters.kit.receipt_command import receipts
 from adapters.municipal import errors as municipal_errors
 from adapters.municipal.commands import municipal
 from adapters.provider import apart, by_hand, running
@@ -57,6 +58,7 @@ provider = typer.Typer(
 app.add_typer(provider, name="provider")
 app.add_typer(work_income, name="work-income")
 app.add_typer(municipal, name="municipal")
+app.add_typer(receipts, name="receipts")
 app.command("token")(token)
 app.command("envelope-key")(envelope_key)
 app.command("new")(new)
