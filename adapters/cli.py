@@ -8,6 +8,7 @@ Source: the command line's promises, `exchange/cli/README.md`.
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import time
 from datetime import datetime
@@ -18,6 +19,7 @@ from typing import Annotated, Final
 import typer
 
 from adapters.conformance.command import conformance
+from adapters.kit.enduring import fault_of
 from adapters.kit.outward import NotNow, OutwardError
 from adapters.kit.receipt_command import receipts
 from adapters.municipal import errors as municipal_errors
@@ -226,3 +228,10 @@ def main() -> None:
     ) as error:
         typer.echo(f"{error}\n{_remedy(error)}".rstrip(), err=True)
         sys.exit(exit_code(error))
+    except sqlite3.OperationalError as error:
+        # A running adapter is about to write, or there is no room: the same call may do later.
+        why = fault_of(error)
+        if not why:
+            raise
+        typer.echo(f"the adapter's own file cannot be used now: {why}\nCall this again.", err=True)
+        sys.exit(EXIT_NOT_SO)

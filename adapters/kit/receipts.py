@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.erasures import Erasures
 from adapters.kit.put_aside import CannotOpen
 from adapters.kit.sealing import KeyUnusable, Seal, key_at
 from adapters.kit.steps import StillRead, fold_log, step
@@ -36,6 +37,7 @@ FILE: Final = "receipts.db"
 KEY: Final = "receipts.key"
 KEPT_MOST: Final = 50_000  # with its proof one takes about 6 kB
 PROVE_MOST: Final = 500  # at each look
+PROVE_S: Final = 10.0  # and no longer: what else there is to do waits meanwhile
 PROOF_WITHIN_MS: Final = 24 * 3_600_000
 _TRIM_EVERY: Final = 1_000
 _SCHEMA: Final = """
@@ -96,7 +98,7 @@ class ReceiptsKept:
         self._most: Final = most
         self._now_ms: Final = now_ms
         self._lock: Final = threading.RLock()
-        self._expected: Final[dict[str, tuple[tuple[str, ...], bool]]] = {}
+        self._expected: Final[dict[str, tuple[str, ...]]] = {}
         self._since_trim = _TRIM_EVERY
         path.touch(mode=0o600, exist_ok=True)
         self._database: Final = sqlite3.connect(
@@ -107,6 +109,7 @@ class ReceiptsKept:
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.execute("PRAGMA secure_delete = ON")
         self._database.executescript(_SCHEMA)
+        self._erasures: Final = Erasures(self._database)
 
     def close(self) -> None:
         """Close the file; again, nothing."""
@@ -151,17 +154,21 @@ class ReceiptsKept:
     def expect(self, erasure_id: str, plan_ids: Iterable[str]) -> None:
         """Erase the receipts about these plans, whoever answers; at the latest before it is answered."""
         plans = tuple(plan_ids)
-        _, before = self._expected.get(erasure_id, ((), False))
-        self._expected[erasure_id] = (plans, before or self._holds(plans))
+        self._expected[erasure_id] = plans
+        with self._lock:
+            if self._holds(plans):
+                self._erasures.begin(erasure_id)
         with suppress(StillRead):
             self.forget(plans)
 
     def erase(self, erasure_id: str) -> bool:
         """Erase the receipts about the plans of an erasure. Raises sqlite3.Error, StillRead (OSError)."""
-        plans, held = self._expected.get(erasure_id, ((), False))
+        plans = self._expected.get(erasure_id, ())
         if plans:
             self.forget(plans)
-        return held
+        with self._lock:
+            # Also where a kill came between the erasing and the answer.
+            return self._erasures.begun(erasure_id)
 
     def _holds(self, plan_ids: Iterable[str]) -> bool:
         query = "SELECT 1 FROM receipt WHERE about = ?"
@@ -183,7 +190,10 @@ class ReceiptsKept:
                 "SELECT leaf_index FROM receipt WHERE proven = 0 ORDER BY tries, leaf_index LIMIT ?",
                 (PROVE_MOST,),
             ).fetchall()
+        until_s = time.monotonic() + PROVE_S
         for (leaf_index,) in rows:
+            if time.monotonic() > until_s:
+                return
             try:
                 answer = ask(leaf_index)
             except SdkError:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapters.provider.errors import ConfigInvalid
-from adapters.provider.journal import BEHIND, Journal
+from adapters.provider.journal import Journal
+from adapters.provider.order import BEHIND
 
 if TYPE_CHECKING:
     from adapters.provider.config import Config
@@ -42,7 +43,10 @@ def release_over(journal: Journal, name: str, now_ms: int, *, settled: bool) -> 
         if name not in {one.name for one in journal.parked()}:
             raise ConfigInvalid("no message of this name is set apart; `status` names them")
         if settled:
-            journal.delivered(name)
+            # No answer to it is waited for.
+            journal.connection.execute(
+                "UPDATE outbox SET state = 'sent', codes = coalesce(codes, '') WHERE name = ?", (name,)
+            )
         else:
             journal.revive(name, now_ms)
         journal.connection.execute("DELETE FROM in_the_way WHERE name = ?", (name,))

@@ -159,6 +159,9 @@ class ByHttp:
                 raise TurnedDown(SYSTEM, told.code) from None
             raise
         told = _told(raw)
+        if told is not None and told.kind is Kind.REFUSED:
+            # A no is a no, also under 200.
+            raise TurnedDown(SYSTEM, told.code)
         if told is None or told.kind is not Kind.TAKEN:
             raise Unexpected(SYSTEM, "no_confirmation")
         if kind in CARRYING and told.cross_reference != reference:

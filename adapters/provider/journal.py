@@ -21,6 +21,7 @@ from adapters.kit.journal import PARK_AFTER_MS, is_due, wait_before_retry_ms
 from adapters.kit.steps import fold_log, step
 from adapters.provider.deadlines import retour_due
 from adapters.provider.errors import JournalConflict
+from adapters.provider.order import BEHIND, OLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,21 +62,6 @@ CREATE TABLE IF NOT EXISTS request_namespace (
   one INTEGER PRIMARY KEY CHECK (one = 1), random BLOB NOT NULL CHECK (length(random) = 16)
 ) STRICT;
 """
-
-
-# Behind one of the same person that somebody must look at. An answer of ours has its own term, and waits not.
-_BEHIND: Final = (
-    "{one}.retour_due IS NOT NULL AND EXISTS (SELECT 1 FROM in_the_way JOIN outbox AS stuck "
-    "ON stuck.name = in_the_way.name WHERE stuck.state = 'parked' AND stuck.content IS NOT NULL "
-    "AND stuck.pseudonym = {one}.pseudonym AND stuck.number < {one}.number)"
-)
-BEHIND: Final = _BEHIND.format(one="outbox")
-# What is to go too, of the same person, and came before.
-_GOES: Final = f"older.state = 'waiting' AND NOT ({_BEHIND.format(one='older')})"
-_OLDER: Final = (
-    f"SELECT 1 FROM outbox AS older INDEXED BY outbox_person WHERE {_GOES} AND older.content IS NOT NULL "  # noqa: S608 -- our own words
-    "AND older.pseudonym = outbox.pseudonym AND older.number < outbox.number"
-)
 
 
 class Arrival(Enum):
@@ -299,7 +285,7 @@ class Journal:
         Behind one that could not be delivered wait all about the same person that want an answer.
         """
         return self._waiting(
-            f"state = 'waiting' AND {is_due('next_attempt_ms')} AND NOT EXISTS ({_OLDER}) "
+            f"state = 'waiting' AND {is_due('next_attempt_ms')} AND NOT EXISTS ({OLDER}) "
             f"AND NOT ({BEHIND}) ORDER BY number LIMIT ?",
             (now_ms, now_ms, limit),
         )
@@ -321,7 +307,10 @@ class Journal:
         """Set a message apart that the other side will not take, with its code for that."""
         with self.transaction():
             self.connection.execute(
-                "UPDATE outbox SET state = 'parked', codes = ? WHERE name = ?", (code, name)
+                # Not one that has its answer: a fault that comes late changes nothing of that.
+                "UPDATE outbox SET state = 'parked', codes = ?1 WHERE name = ?2 "
+                "AND (state <> 'sent' OR codes IS NULL)",
+                (code, name),
             )
             self.connection.execute("INSERT OR IGNORE INTO in_the_way VALUES (?)", (name,))
 
@@ -334,16 +323,17 @@ class Journal:
             if row is None:
                 raise JournalConflict("no message of this name waits for delivery")
             attempts = row[0] + 1
-            parked = now_ms - row[1] >= PARK_AFTER_MS
+            # Its day begins with its first attempt, and not before now where a clock ran ahead.
+            began_ms = min(row[1], now_ms) if row[0] else now_ms
+            parked = now_ms - began_ms >= PARK_AFTER_MS
             self.connection.execute(
-                "UPDATE outbox SET state = ?, attempts = ?, next_attempt_ms = ?, "
-                "created_ms = min(created_ms, ?) WHERE name = ?",
+                "UPDATE outbox SET state = ?, attempts = ?, next_attempt_ms = ?, created_ms = ? "
+                "WHERE name = ?",
                 (
                     "parked" if parked else "waiting",
                     attempts,
                     now_ms + max(wait_least_ms, wait_before_retry_ms(attempts, jitter)),
-                    # What was put there by a clock that ran ahead has its day from now.
-                    now_ms,
+                    began_ms,
                     name,
                 ),
             )

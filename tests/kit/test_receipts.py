@@ -140,6 +140,15 @@ def test_an_exchange_that_is_away_is_asked_at_the_next_look(book: Book) -> None:
     assert book.kept.verify(trusting(book.log.vkey)).hold == 1
 
 
+def test_an_exchange_that_is_slow_holds_up_nothing_for_long(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.keep(1)
+    monkeypatch.setattr(receipts, "PROVE_S", -1.0)
+    book.kept.prove(book.ask)
+    assert book.asked == []
+
+
 def test_what_does_not_hold_is_named_by_its_leaf_and_ends_with_one(book: Book) -> None:
     book.keep(1, 2)
     book.kept.prove(book.ask)
@@ -190,6 +199,8 @@ def test_those_of_a_plan_go_with_its_erasure_and_that_is_told_once_more_after_a_
     assert book.indices() == [3]
     # Another look before it was answered.
     book.kept.expect("e-1", [PLAN])
+    book.kept.close()
+    book.kept = book.opened()
     assert book.kept.erase("e-1")
     assert not book.kept.erase("e-2")
     assert (book.indices(), book.indices(PLAN)) == ([3], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from adapters.provider.apart import behind, release, release_over
 from adapters.provider.config import Side
 from adapters.provider.delivering import BEHIND_MS
 from adapters.provider.errors import ConfigInvalid
-from adapters.provider.journal import Outgoing
+from adapters.provider.journal import Journal, Outgoing
 from adapters.provider.transport import Http
 from tests.provider.around import Adapter, Clock
 from tests.provider.door import command
@@ -170,6 +171,39 @@ def test_an_answer_to_it_tells_that_it_arrived_whatever_was_said_then(sending: S
     assert sink.taken == [OF_OTHER, STOP, ANSWER]
 
 
+def test_a_fault_that_comes_after_the_answer_changes_nothing(sending: Sending, sink: Sink) -> None:
+    sending.work()
+    sending.work(minutes=2)
+    assert sending.adapter.journal.answered("WMO305", "1", ())
+    sending.adapter.journal.refused(START, "IB003")
+    assert sending.parked() == []
+    # Before it, what was delivered is set apart.
+    sending.adapter.journal.refused(STOP, "IB003")
+    assert sending.parked() == [STOP]
+
+
+def test_nobody_waits_for_the_answer_to_one_that_is_settled(sending: Sending, sink: Sink) -> None:
+    sink.says[START] = Response(status_code=500)
+    sending.work()
+    sending.work(milliseconds=PARK_AFTER_MS)
+    sending.release(settled=True)
+    sending.clock.pass_by(days=8)
+    late = sending.adapter.journal.unanswered(sending.adapter.desk.today)
+    assert sorted(late) == [OF_OTHER, STOP]
+
+
+def test_what_waited_behind_for_long_has_a_day_of_its_own(sending: Sending, sink: Sink) -> None:
+    sink.says[START] = Response(status_code=422)
+    sending.work()
+    sending.clock.pass_by(days=3)
+    sink.says[STOP] = Response(status_code=500)
+    sending.release(settled=True)
+    sending.work()
+    assert sending.parked() == []
+    sending.work(milliseconds=PARK_AFTER_MS)
+    assert sending.parked() == [STOP]
+
+
 def test_what_was_erased_holds_up_nobody(sending: Sending, sink: Sink) -> None:
     sink.says[START] = Response(status_code=422)
     sending.work()
@@ -209,5 +243,10 @@ def test_a_person_releases_by_name(settings: Path, monkeypatch: pytest.MonkeyPat
     sending.adapter.journal.refused(START, "422")
     sending.adapter.close()
     sending.adapter.config.state.rename(state)
+    writing = sqlite3.connect(state / "journal.db", isolation_level=None)
+    writing.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(Journal.__init__, "__defaults__", (0.01,))
+    assert command(monkeypatch, *words, "--settled") == 1
+    writing.close()
     assert command(monkeypatch, *words, "--settled") == 0
     assert command(monkeypatch, *words) == 2
