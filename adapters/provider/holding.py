@@ -133,6 +133,10 @@ class Holding:
         """Return what was answered and is not put away yet."""
         return tuple(self._select("answered = 1", ()))
 
+    def about(self, pseudonym: str) -> tuple[Parked, ...]:
+        """Return what lies here about a person, answered or not."""
+        return tuple(self._select("pseudonym = ?", (pseudonym,)))
+
     def content(self, held: Parked) -> bytes:
         """Return a message as it came. Raises ConfigInvalid for a key that is gone, CannotOpen."""
         query = "SELECT content FROM held WHERE number = ?"

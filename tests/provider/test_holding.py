@@ -197,9 +197,14 @@ def test_the_same_again_while_it_waits_is_one_message(both: Both, gate: Gate) ->
     assert both.provider.names("archive") == ["a.xml"]
 
 
-def test_an_erasure_reaches_it(both: Both, gate: Gate) -> None:
+@pytest.mark.parametrize("key", ["there", "gone"])
+def test_an_erasure_reaches_it_and_what_was_refused_by_its_number(key: str, both: Both, gate: Gate) -> None:
     two(both)
+    both.provider.drop("bad.xml", emit(sent()).replace(b"Geslacht>2<", b"Geslacht>9<"))
     both.provider.work()
+    assert both.provider.names("rejected") == ["bad.xml", "bad.xml.reason.txt"]
+    if key == "gone":
+        both.provider.config.seal_key.unlink()
     held = both.world.held()
     held.purges.append(ERASED)
     both.world.save(held)
@@ -207,6 +212,7 @@ def test_an_erasure_reaches_it(both: Both, gate: Gate) -> None:
     both.provider.work()
     assert both.world.held().purged == {"erasure-1": True}
     assert waiting(both) == ()
+    assert (both.provider.names("rejected") == []) is (key == "there")
     for path in both.provider.config.state.iterdir():
         assert WHOSE.hex().encode() not in path.read_bytes(), path.name
     gate.lift()

@@ -18,9 +18,12 @@ from adapters.provider.config import Side
 from adapters.provider.delivering import BEHIND_MS
 from adapters.provider.errors import ConfigInvalid
 from adapters.provider.journal import Journal, Outgoing
-from adapters.provider.transport import Http
+from adapters.provider.stuf import Kind
+from adapters.provider.stuf_writing import write_told
+from adapters.provider.transport import Ggk, Http
 from tests.provider.around import Adapter, Clock
 from tests.provider.door import command
+from tests.provider.envelopes import letter
 from tests.provider.world import TODAY, World
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ class Sink:
 
     async def _take(self, request: Request) -> Response:
         name = (await request.body()).decode()
-        said = self.says.get(name)
+        said = self.says.get(name) or self.says.get("")
         if said is None:
             self.taken.append(name)
         return said or Response(status_code=202)
@@ -74,8 +77,8 @@ def sink(shared: Sink) -> Sink:
 class Sending:
     """A provider's adapter with four messages to send; each holds its own name."""
 
-    def __init__(self, folder: Path, deliver_to: str = "") -> None:
-        self.clock = Clock()
+    def __init__(self, folder: Path, deliver_to: str = "", ggk: Ggk | None = None) -> None:
+        self.clock, self._ggk = Clock(), ggk
         folder.mkdir(exist_ok=True)
         self._folder, self._http = folder, Http(deliver_to=deliver_to) if deliver_to else None
         self.adapter = self._opened()
@@ -87,7 +90,7 @@ class Sending:
 
     def _opened(self) -> Adapter:
         world = World(self._folder / "world")
-        return Adapter(self._folder, Side.PROVIDER, world, self.clock, http=self._http)
+        return Adapter(self._folder, Side.PROVIDER, world, self.clock, http=self._http, ggk=self._ggk)
 
     def again(self) -> None:
         """Begin again on what the journal holds, as after a kill."""
@@ -169,6 +172,23 @@ def test_an_answer_to_it_tells_that_it_arrived_whatever_was_said_then(sending: S
     assert sending.adapter.journal.answered("WMO305", "1", ())
     sending.work(minutes=2)
     assert sink.taken == [OF_OTHER, STOP, ANSWER]
+
+
+@pytest.mark.parametrize(
+    ("kind", "parked"), [(Kind.REFUSED, [START, OF_OTHER]), (Kind.TAKEN, []), (Kind.FAULT, [])]
+)
+def test_a_no_under_200_is_a_no_and_a_yes_to_something_else_is_none(
+    kind: Kind, parked: list[str], tmp_path: Path, sink: Sink
+) -> None:
+    sending = Sending(tmp_path, sink.url, Ggk())
+    code = {} if kind is Kind.TAKEN else {"code": "IB004"}
+    sink.says[""] = Response(write_told(letter(kind, **code), soap=True))
+    for _ in range(3):
+        sending.work(minutes=2)
+    assert [name for name in sending.parked() if name != ANSWER] == parked
+    delivered = "SELECT count(*) FROM outbox WHERE state = 'sent'"
+    assert sending.adapter.journal.connection.execute(delivered).fetchone() == (0,)
+    sending.adapter.close()
 
 
 def test_a_fault_that_comes_after_the_answer_changes_nothing(sending: Sending, sink: Sink) -> None:
