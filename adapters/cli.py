@@ -8,7 +8,9 @@ Source: the command line's promises, `exchange/cli/README.md`.
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
+import time
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -17,10 +19,12 @@ from typing import Annotated, Final
 import typer
 
 from adapters.conformance.command import conformance
+from adapters.kit.enduring import fault_of
 from adapters.kit.outward import NotNow, OutwardError
+from adapters.kit.receipt_command import receipts
 from adapters.municipal import errors as municipal_errors
 from adapters.municipal.commands import municipal
-from adapters.provider import by_hand, running
+from adapters.provider import apart, by_hand, running
 from adapters.provider.config import load_config
 from adapters.provider.desk import LOCAL
 from adapters.provider.errors import AlreadyRunning, ConfigInvalid, MessageRefused, ProviderAdapterError
@@ -56,6 +60,7 @@ provider = typer.Typer(
 app.add_typer(provider, name="provider")
 app.add_typer(work_income, name="work-income")
 app.add_typer(municipal, name="municipal")
+app.add_typer(receipts, name="receipts")
 app.command("token")(token)
 app.command("envelope-key")(envelope_key)
 app.command("new")(new)
@@ -123,6 +128,20 @@ def answer(
     settings = load_config(config)
     name = by_hand.answer(settings, request, outcome, _log(), refusal=reason, municipality=municipality)
     typer.echo(name)
+
+
+@provider.command()
+def release(
+    config: ConfigFile,
+    message: Annotated[str, typer.Argument(help="Name of a message that `status` calls parked.")],
+    *,
+    settled: Annotated[
+        bool, typer.Option("--settled", help="It needs not go any more; what waits behind it does.")
+    ] = False,
+) -> None:
+    """Have a message that was set apart sent again, or say that it is settled."""
+    apart.release(load_config(config), message, time.time_ns() // 1_000_000, settled=settled)
+    typer.echo("settled" if settled else "goes again", err=True)
 
 
 @provider.command()
@@ -209,3 +228,10 @@ def main() -> None:
     ) as error:
         typer.echo(f"{error}\n{_remedy(error)}".rstrip(), err=True)
         sys.exit(exit_code(error))
+    except sqlite3.OperationalError as error:
+        # A running adapter is about to write, or there is no room: the same call may do later.
+        why = fault_of(error)
+        if not why:
+            raise
+        typer.echo(f"the adapter's own file cannot be used now: {why}\nCall this again.", err=True)
+        sys.exit(EXIT_NOT_SO)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from adapters.kit.receipts import ReceiptsKept
 from adapters.kit.restrictions import SdkRestrictions
 from adapters.municipal.config import Law
 from adapters.municipal.records import Goal, PlanSeen, Support, SupportState
@@ -188,8 +189,9 @@ class SdkExchange:
         """Open the connection. Raises CredentialsInvalid."""
         credentials = Credentials.load(config.credentials)
         more = OBJECT_FIELDS if config.tells_words else ()
+        receipts = ReceiptsKept(config.state)
         return cls(
-            _client=ExchangeClient(config.target, credentials, config.person),
+            _client=ExchangeClient(config.target, credentials, config.person).with_receipts(receipts),
             _pseudonyms=Pseudonyms(config.exchange_key),
             _claim=CLAIMS[config.law],
             _fields=(*STATE_FIELDS, *more),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from adapters.provider.errors import Finding
 from adapters.provider.mapping import assigned_products
 from adapters.provider.plan_seen import AssignOrder, Stage
-from adapters.sdk.errors import Conflict, Invalid, RuleBroken, SdkError
+from adapters.sdk.errors import Conflict, Denied, Invalid, RuleBroken, SdkError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,7 @@ class Assigned:
     matched: dict[str, tuple[Line, Support]]
     findings: tuple[Finding, ...] = ()
     refused: ExchangeRefused | None = None  # the command the exchange refused, for the log
+    denied: Denied | None = None  # of a plan that was found
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,16 @@ class Assigning:
         self._ahead: dict[int, tuple[Asking, _Begun]] = {}
         self._newest: _Begun | None = None
 
-    def ask_ahead(self, asking: Sequence[Asking]) -> None:
-        """Begin to ask for many messages; what comes of each waits for `assigned`."""
+    def ask_ahead(self, asking: Sequence[Asking], apart: frozenset[str]) -> None:
+        """Begin to ask for many messages; what comes of each waits for `assigned`.
+
+        Nothing is asked about whom something waits, `apart`: that comes first.
+        """
         if not asking:
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._exchange.at_once)
-        batch = self._pool.submit(self._begin, self._pool, asking)
+        batch = self._pool.submit(self._begin, self._pool, asking, apart)
         # What is left of an earlier one waits for another pass.
         ahead = {key: ahead for key, ahead in self._ahead.items() if ahead[1] is self._newest}
         self._ahead = ahead | {id(one.message): (one, batch) for one in asking}
@@ -123,7 +127,9 @@ class Assigning:
         ahead = self._ahead.get(id(message))
         return None if ahead is None else ahead[1].result().get(id(message))
 
-    def _begin(self, pool: ThreadPoolExecutor, asking: Sequence[Asking]) -> dict[int, Future[Assigned]]:
+    def _begin(
+        self, pool: ThreadPoolExecutor, asking: Sequence[Asking], apart: frozenset[str]
+    ) -> dict[int, Future[Assigned]]:
         """Ask in one question whose the messages are, then about each whose numbers are nobody else's."""
         try:
             pseudonyms = self._exchange.pseudonyms([one.notice.resident.bsn for one in asking])
@@ -133,12 +139,18 @@ class Assigning:
         return {
             id(one.message): pool.submit(self._assign_all, one, pseudonym)
             for one, pseudonym in zip(asking, pseudonyms, strict=True)
-            if one.owners <= {pseudonym.hex()}
+            if one.owners <= {pseudonym.hex()} and pseudonym.hex() not in apart
         }
 
     def _assign_all(self, asking: Asking, pseudonym: bytes) -> Assigned:
-        live = [line for line in lines_of(asking.message, asking.notice) if not line.assignment.removed]
         plan_id = self._exchange.find_case(pseudonym).plan_id
+        try:
+            return self._assign_on(asking, plan_id)
+        except Denied as denied:
+            return Assigned(plan_id, {}, denied=denied)
+
+    def _assign_on(self, asking: Asking, plan_id: str) -> Assigned:
+        live = [line for line in lines_of(asking.message, asking.notice) if not line.assignment.removed]
         seen = self._exchange.look(plan_id, with_care=False)
         matched, findings = self._match(live, seen)
         if findings:

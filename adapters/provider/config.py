@@ -84,6 +84,11 @@ class Config:
         return self.state / "waits.json"
 
     @property
+    def seal_key(self) -> Path:
+        """Return the file of the key under which messages that wait are sealed."""
+        return self.state / "seal.key"
+
+    @property
     def lock(self) -> Path:
         """Return the file that keeps a second adapter off the same state."""
         return self.state / "lock"

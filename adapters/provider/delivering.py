@@ -3,7 +3,7 @@
 Promises: a message is noted as delivered only after the folder was flushed, or the other side confirmed it;
 after a kill it goes again, the same; what cannot go is tried again with growing pauses, and not before the
 other side asked for it, and is parked after a day, never dropped; what the other side will not take is parked
-at once.
+at once. None goes out before an older one about the same person left, or a person looked at that.
 Source: fsync(2); GGk koppelvlak 2.1.04 (OntvangAsynchroon).
 """
 
@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Protocol
 
 from adapters.kit.outward import NotNow, Outward, OutwardError, Refused, Unexpected
+from adapters.provider.apart import behind
 from adapters.provider.desk import COUNTERPARTY
 from adapters.provider.envelopes import FAULT
 from adapters.provider.errors import EnvelopeRefused, FileRefused, MessageNotReadable
@@ -158,6 +159,9 @@ class ByHttp:
                 raise TurnedDown(SYSTEM, told.code) from None
             raise
         told = _told(raw)
+        if told is not None and told.kind is Kind.REFUSED:
+            # A no is a no, also under 200.
+            raise TurnedDown(SYSTEM, told.code)
         if told is None or told.kind is not Kind.TAKEN:
             raise Unexpected(SYSTEM, "no_confirmation")
         if kind in CARRYING and told.cross_reference != reference:
@@ -184,18 +188,27 @@ class Delivering:
         while room := self._way.room():
             waiting = self._desk.journal.due(self._desk.now_ms, room)
             if not waiting:
-                return
+                break
             self._deliver(waiting)
         self._tell_behind()
 
     def _tell_behind(self) -> None:
-        """Tell, once an hour, that the oldest message waits an hour and longer for its turn."""
+        """Tell, once an hour, that the oldest message waits an hour and longer for its turn.
+
+        And how many wait behind one that a person must look at.
+        """
         desk = self._desk
+        if desk.steady_ms < self._next_told_ms:
+            return
         waiting = desk.journal.due(desk.now_ms, 1)
         late = bool(waiting) and desk.now_ms - waiting[0].created_ms >= BEHIND_MS
-        if late and desk.steady_ms >= self._next_told_ms:
+        stuck = behind(desk.journal)
+        if late or stuck:
             self._next_told_ms = desk.steady_ms + BEHIND_MS
+        if late:
             desk.alarm("outbox_behind", message_type=waiting[0].kind)
+        if stuck:
+            desk.alarm("messages_behind", count=len(stuck))
 
     def _deliver(self, waiting: tuple[Waiting, ...]) -> None:
         desk = self._desk

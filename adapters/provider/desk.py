@@ -21,6 +21,7 @@ from adapters.provider.envelopes import Envelopes, chance_uuid
 from adapters.provider.errands import Errands
 from adapters.provider.errors import FileRefused, MessageInvalid
 from adapters.provider.files_about import FilesAbout
+from adapters.provider.holding import Holding, Waits
 from adapters.provider.journal import Outgoing
 from adapters.provider.records import Envelope
 from adapters.provider.register import Register
@@ -74,12 +75,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a side found of a message; `keep` writes its effect down, with the answer or not at all."""
+    """What a side found of a message; `keep` writes its effect down, with the answer or not at all.
+
+    Where it `waits`, nothing may be done about it yet; the rest is what becomes of it when its term is over.
+    """
 
     findings: tuple[Finding, ...]
     pseudonym: str | None = None
     keep: Callable[[], None] | None = None
     people: tuple[str, ...] = ()  # whom a message about more than one person is about
+    waits: Waits | None = None
 
 
 class Party(Protocol):
@@ -153,6 +158,7 @@ class Desk:
             self.requests: Final = RequestBook(journal)
             self.declarations: Final = DeclarationBook(journal)
             self.about: Final = FilesAbout(journal)
+            self.held: Final = Holding(journal, config.seal_key)
             self.envelopes: Final = Envelopes(config, journal, lambda: chance_uuid(surroundings.below))
         self.log: Final = log
         self._surroundings: Final = surroundings

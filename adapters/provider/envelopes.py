@@ -155,6 +155,10 @@ class Envelopes:
         if came is not None and came.function != incoming.message.name:
             raise EnvelopeRefused(StufCode.PAYLOAD, "it is another message than functie says")
 
+    def require_readable(self) -> None:
+        """Raise what a journal that cannot be read raises."""
+        self._connection.execute("SELECT 1 FROM envelopes_in LIMIT 1").fetchone()
+
     def of_file(self, name: str) -> _Came | None:
         """Return the envelope from which a file of the inbox was taken, or None for one that came bare."""
         return self._came(name.removeprefix("ggk-").removesuffix(".xml")) if name.startswith("ggk-") else None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from adapters.kit.receipts import ReceiptsKept
 from adapters.kit.rectifications import SdkRectifications
 from adapters.kit.restrictions import SdkRestrictions
 from adapters.provider.config import Side
@@ -178,7 +179,8 @@ class SdkExchange:
         credentials = Credentials.load(config.credentials)
         # A provider does not need what the resident said of the plan; the exchange holds that rule itself.
         more = AGREEMENT_FIELDS if config.side is Side.MUNICIPALITY else ()
-        client = ExchangeClient(config.target, credentials, config.person)
+        receipts = ReceiptsKept(config.state)
+        client = ExchangeClient(config.target, credentials, config.person).with_receipts(receipts)
         return cls(
             _client=client,
             _pseudonyms=Pseudonyms(config.exchange_key),

@@ -161,6 +161,28 @@ class Inbox:
         """
         return _move(self._inbox / name, _free(name, self._archive))
 
+    def keep(self, name: str, content: bytes) -> str:
+        """Write a message that lay elsewhere to archive/, and return under which name: again, the same."""
+        stem, number = Path(name).stem, 1
+        target = self._archive / name
+        while target.exists() and target.read_bytes() != content:
+            number += 1
+            target = self._archive / f"{stem}.{number}{Path(name).suffix}"
+        return write_whole(self._archive, target.name, content).name
+
+    def read(self, incoming: Incoming) -> bytes | None:
+        """Return the bytes of a message that lies in the inbox; None where others lie there by now."""
+        try:
+            content = (self._inbox / incoming.name).read_bytes()
+        except FileNotFoundError:
+            return None
+        return content if hashlib.sha256(content).digest() == incoming.digest else None
+
+    def remove(self, name: str) -> None:
+        """Take a file away that is kept elsewhere."""
+        (self._inbox / name).unlink(missing_ok=True)
+        sync_folder(self._inbox)
+
     def settle(self) -> None:
         """Flush what was archived."""
         sync_folder(self._inbox)

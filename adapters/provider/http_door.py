@@ -1,8 +1,9 @@
-"""The door for messages over HTTP: one path, POST, a message in its envelope (in SOAP or not) or bare.
+"""The door for messages over HTTP: POST one in its envelope (in SOAP or not) or bare; GET whether it may.
 
 Promises: taken, or confirmed with Bv03, once it lies whole in the inbox and its number stands in the journal;
 what is cut off, too large, too slow or wrong leaves nothing behind and is answered with its code where there
-is somebody to answer; what comes is written to disk by pieces, so that no size fills memory; who knocks over
+is somebody to answer; what cannot be taken now is told so, with when to come again, and so is whether it can;
+what comes is written to disk by pieces, so that no size fills memory; who knocks over
 TLS shows one of the certificates of the settings; no answer holds anything that was sent.
 Source: GGk koppelvlak 2.1.04 (OntvangAsynchroon: Bv03, Fo03), SOAP 1.1 section 6, RFC 9110.
 """
@@ -16,6 +17,7 @@ import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from adapters.kit.enduring import Light, fault_of
 from adapters.kit.serving import Serving
 from adapters.provider.arriving import Arriving, TooLarge, clear_passing
 from adapters.provider.desk import LOCAL
@@ -37,10 +39,15 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATH: Final = "/berichten"
+READY: Final = "/ready"
 BODY_S: Final = 120.0  # in which a whole body must have come
 BODIES_MAX: Final = 16
+JOURNAL_S: Final = 1.0  # for which a journal that is being opened is waited for; everybody waits meanwhile
+SOON_S: Final = 5
+LATER_S: Final = 60
 _NOT_NOW: Final = 503
 _XML: Final = b"text/xml; charset=utf-8"
+_TEXT: Final = b"text/plain; charset=us-ascii"
 
 
 class _Cut(Exception):
@@ -61,12 +68,14 @@ class Door:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        if scope["path"] != PATH:
+        if scope["path"] == READY and scope["method"] == "GET":
+            await self._tell_ready(send)
+        elif scope["path"] != PATH:
             await _answer(send, 404)
         elif scope["method"] != "POST":
             await _answer(send, 405, headers=[(b"allow", b"POST")])
         elif self._bodies >= BODIES_MAX:
-            await _answer(send, _NOT_NOW, headers=[(b"retry-after", b"5")])
+            await _answer(send, _NOT_NOW, retry_s=SOON_S)
         else:
             self._bodies += 1
             try:
@@ -74,7 +83,20 @@ class Door:
             finally:
                 self._bodies -= 1
 
+    async def _tell_ready(self, send: Send) -> None:
+        """Say in one word whether a message would be taken now, or why not."""
+        why, retry_s = Light(self._config.state).seen(), LATER_S
+        try:
+            # It may have been taken away since it was made.
+            self._config.inbox.stat()
+            self._kept.require_readable()
+        except (OSError, sqlite3.Error) as error:
+            why = fault_of(error) or "journal"
+            retry_s = _retry_s(error)
+        await _answer(send, _NOT_NOW if why else 200, (why or "ready").encode(), retry_s=retry_s, kind=_TEXT)
+
     async def _take(self, receive: Receive, send: Send) -> None:
+        retry_s = LATER_S
         try:
             arriving = Arriving(self._config, secrets.token_hex(16))
         except OSError as error:
@@ -101,10 +123,10 @@ class Door:
         except (OSError, sqlite3.Error) as error:
             # The disk is full, or the folder gone: whoever sends keeps it and comes again.
             self._log.error("inbox_failed", error=type(error).__name__)
-            status, body = _NOT_NOW, b""
+            status, body, retry_s = _NOT_NOW, b"", _retry_s(error)
         finally:
             arriving.end()
-        await _answer(send, status, body)
+        await _answer(send, status, body, retry_s=retry_s)
 
     def _taken(self, arriving: Arriving) -> tuple[int, bytes]:
         told, digest = arriving.whole()
@@ -136,7 +158,7 @@ class Door:
     def _kept(self) -> Envelopes:
         """Return the numbers of envelopes, over a connection of this thread's own."""
         if self._envelopes is None:
-            journal = Journal(self._config.journal)
+            journal = Journal(self._config.journal, JOURNAL_S)
             self._envelopes = Envelopes(self._config, journal, lambda: chance_uuid(secrets.randbelow))
         return self._envelopes
 
@@ -187,14 +209,25 @@ async def _read(receive: Receive, arriving: Arriving) -> None:
             return
 
 
+def _retry_s(error: OSError | sqlite3.Error) -> int:
+    """Return when to come again: a journal that is only being opened, after a kill, is open in a moment."""
+    return SOON_S if fault_of(error) == "locked" else LATER_S
+
+
 async def _answer(
-    send: Send, status: int, body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None
+    send: Send,
+    status: int,
+    body: bytes = b"",
+    headers: list[tuple[bytes, bytes]] | None = None,
+    *,
+    retry_s: int = LATER_S,
+    kind: bytes = _XML,
 ) -> None:
-    if status == _NOT_NOW and not headers:
-        headers = [(b"retry-after", b"60")]
     told = [(b"content-length", str(len(body)).encode()), *(headers or [])]
+    if status == _NOT_NOW:
+        told.append((b"retry-after", str(retry_s).encode()))
     if body:
-        told.append((b"content-type", _XML))
+        told.append((b"content-type", kind))
     await send({"type": "http.response.start", "status": status, "headers": told})
     await send({"type": "http.response.body", "body": body})
 

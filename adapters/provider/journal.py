@@ -21,6 +21,7 @@ from adapters.kit.journal import PARK_AFTER_MS, is_due, wait_before_retry_ms
 from adapters.kit.steps import fold_log, step
 from adapters.provider.deadlines import retour_due
 from adapters.provider.errors import JournalConflict
+from adapters.provider.order import BEHIND, OLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,8 @@ CREATE TABLE IF NOT EXISTS outbox (
   next_attempt_ms INTEGER NOT NULL, retour_due TEXT, codes TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (state, next_attempt_ms);
+CREATE INDEX IF NOT EXISTS outbox_person ON outbox (pseudonym, number) WHERE state = 'waiting';
+CREATE TABLE IF NOT EXISTS in_the_way (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS residents (
   pseudonym TEXT PRIMARY KEY, bsn TEXT NOT NULL UNIQUE, birth_date TEXT NOT NULL, birth_date_use TEXT,
   gender TEXT NOT NULL, name TEXT NOT NULL
@@ -62,13 +65,6 @@ CREATE TABLE IF NOT EXISTS request_namespace (
   one INTEGER PRIMARY KEY CHECK (one = 1), random BLOB NOT NULL CHECK (length(random) = 16)
 ) STRICT;
 """
-
-
-# What waits too, of the same person, and came before.
-_OLDER: Final = (
-    "SELECT 1 FROM outbox AS older WHERE older.state = 'waiting' AND older.content IS NOT NULL "
-    "AND older.pseudonym = outbox.pseudonym AND older.number < outbox.number"
-)
 
 
 class Arrival(Enum):
@@ -116,10 +112,10 @@ class Waiting:
 class Journal:
     """One SQLite file of one organisation. Owned by the thread that opened it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_s: float = 5.0) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
-        self.connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+        self.connection = sqlite3.connect(path, isolation_level=None, timeout=wait_s)
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")
         # What is purged is overwritten, not only unlinked (GDPR 17).
@@ -288,14 +284,14 @@ class Journal:
         return row is not None and row[0] == content
 
     def due(self, now_ms: int, limit: int = 100) -> tuple[Waiting, ...]:
-        """Return what is to be delivered now, oldest first.
+        """Return what is to be delivered now, oldest first; of each person no more than the oldest.
 
-        Nothing goes before an older message about the same person that is to be tried again later.
+        Behind one that could not be delivered wait all about the same person that want an answer.
         """
         return self._waiting(
-            f"state = 'waiting' AND {is_due('next_attempt_ms')} AND NOT EXISTS ({_OLDER} AND "
-            f"older.next_attempt_ms > ? AND NOT {is_due('older.next_attempt_ms')}) ORDER BY number LIMIT ?",
-            (now_ms, now_ms, now_ms, now_ms, now_ms, limit),
+            f"state = 'waiting' AND {is_due('next_attempt_ms')} AND NOT EXISTS ({OLDER}) "
+            f"AND NOT ({BEHIND}) ORDER BY number LIMIT ?",
+            (now_ms, now_ms, limit),
         )
 
     def parked(self) -> tuple[Waiting, ...]:
@@ -313,7 +309,14 @@ class Journal:
 
     def refused(self, name: str, code: str) -> None:
         """Set a message apart that the other side will not take, with its code for that."""
-        self.connection.execute("UPDATE outbox SET state = 'parked', codes = ? WHERE name = ?", (code, name))
+        with self.transaction():
+            self.connection.execute(
+                # Not one that has its answer: a fault that comes late changes nothing of that.
+                "UPDATE outbox SET state = 'parked', codes = ?1 WHERE name = ?2 "
+                "AND (state <> 'sent' OR codes IS NULL)",
+                (code, name),
+            )
+            self.connection.execute("INSERT OR IGNORE INTO in_the_way VALUES (?)", (name,))
 
     def failed(self, name: str, now_ms: int, jitter: float, wait_least_ms: int = 0) -> bool:
         """Note a failed delivery; return whether the message is now parked and somebody must be told."""
@@ -324,33 +327,40 @@ class Journal:
             if row is None:
                 raise JournalConflict("no message of this name waits for delivery")
             attempts = row[0] + 1
-            parked = now_ms - row[1] >= PARK_AFTER_MS
+            # Its day begins with its first attempt, and not before now where a clock ran ahead.
+            began_ms = min(row[1], now_ms) if row[0] else now_ms
+            parked = now_ms - began_ms >= PARK_AFTER_MS
             self.connection.execute(
-                "UPDATE outbox SET state = ?, attempts = ?, next_attempt_ms = ?, "
-                "created_ms = min(created_ms, ?) WHERE name = ?",
+                "UPDATE outbox SET state = ?, attempts = ?, next_attempt_ms = ?, created_ms = ? "
+                "WHERE name = ?",
                 (
                     "parked" if parked else "waiting",
                     attempts,
                     now_ms + max(wait_least_ms, wait_before_retry_ms(attempts, jitter)),
-                    # What was put there by a clock that ran ahead has its day from now.
-                    now_ms,
+                    began_ms,
                     name,
                 ),
             )
+            if parked:
+                self.connection.execute("INSERT OR IGNORE INTO in_the_way VALUES (?)", (name,))
             return bool(parked)
 
     def revive(self, name: str, now_ms: int) -> None:
         """Let a parked message wait for delivery again, for another day."""
         self.connection.execute(
-            "UPDATE outbox SET state = 'waiting', attempts = 0, created_ms = ?, next_attempt_ms = ? "
-            "WHERE name = ? AND state = 'parked'",
+            "UPDATE outbox SET state = 'waiting', codes = NULL, attempts = 0, created_ms = ?, "
+            "next_attempt_ms = ? WHERE name = ? AND state = 'parked'",
             (now_ms, now_ms, name),
         )
 
     def answered(self, kind: str, identification: str, codes: tuple[str, ...]) -> bool:
-        """Note the retour to a message of ours; return whether there is such a message."""
+        """Note the retour to a message of ours; return whether there is such a message.
+
+        Whatever was said when it was delivered, it arrived: it goes no more, and nothing waits for it.
+        """
         changed = self.connection.execute(
-            "UPDATE outbox SET codes = ? WHERE kind = ? AND identification = ? AND retour_due IS NOT NULL",
+            "UPDATE outbox SET codes = ?, state = 'sent' "
+            "WHERE kind = ? AND identification = ? AND retour_due IS NOT NULL",
             (" ".join(codes), kind, identification),
         )
         return changed.rowcount > 0

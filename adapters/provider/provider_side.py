@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from adapters.provider.across import numbers_taken
-from adapters.provider.assigning import NOT_ON_PLAN, Asking, Assigning, lines_of
+from adapters.provider.assigning import NOT_ON_PLAN, Asking, Assigned, Assigning, lines_of
 from adapters.provider.desk import Held, Verdict
 from adapters.provider.errands import Care
 from adapters.provider.errors import Finding, MappingImpossible
+from adapters.provider.holding import Waits
 from adapters.provider.mapping import read_assignments, write_starts, write_stops
 from adapters.provider.plan_seen import Stage
 from adapters.provider.provider_declarations import ProviderDeclarations
@@ -30,6 +31,7 @@ from adapters.sdk.logs import name_of_request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from adapters.provider.assigning import Line
     from adapters.provider.desk import Desk
     from adapters.provider.errands import Errand
     from adapters.provider.plan_seen import Happening, Support
@@ -40,6 +42,10 @@ if TYPE_CHECKING:
     from adapters.sdk.errors import ExchangeRefused
 
 AHEAD_LEAST: Final = 2
+# Restricted, or an objection that is not decided yet: it is over one day.
+RESTRICTION: Final = "R24"
+# No part in the case, an objection that was upheld: what stands beside a restriction, and stays.
+_FOR_GOOD: Final = frozenset({"R03", "R25"})
 _CARED_FOR: Final = frozenset({Stage.STARTED, Stage.STOPPED})
 
 
@@ -75,20 +81,31 @@ class ProviderSide:
         taken = self._taken(message, notice, known_as)
         if taken:
             return Verdict(taken)
+        found = self._found(Asking(message, notice), pseudonym, lines)
+        return found if isinstance(found, Verdict) else self._accepted(notice, lines, known_as, found)
+
+    def _found(self, asking: Asking, pseudonym: bytes, lines: list[Line]) -> Assigned | Verdict:
+        """Assign what a message assigns, or return what becomes of it instead."""
+        desk, known_as = self._desk, pseudonym.hex()
+        if desk.held.behind(known_as, asking.notice.envelope.identification):
+            return self._denied(lines, known_as, "", waits=True)
         try:
-            found = self._assigning.assigned(Asking(message, notice), pseudonym)
+            found = self._assigning.assigned(asking, pseudonym)
         except Denied as denied:
-            decided = {"decision_id": denied.decision_id} if denied.decision_id else {}
-            desk.log.warning(
-                "assignment_denied", rule=",".join(denied.rules), **decided, **self._named(denied)
-            )
-            return Verdict(tuple(Finding("PLAN-DENIED", line.path, NOT_ON_PLAN) for line in lines))
+            return self._denied(lines, known_as, "", waits=self._told_denied(denied))
+        if found.denied is not None:
+            return self._denied(lines, known_as, found.plan_id, waits=self._told_denied(found.denied))
         if found.refused is not None:
             desk.log.warning("assignment_refused", reason=found.refused.reason, **self._named(found.refused))
-        plan_id, matched = found.plan_id, found.matched
         if found.findings:
             # Its file and our answer are about this person, and are found again when the plan is erased.
-            return Verdict(found.findings, None, lambda: self._known(plan_id, known_as), (known_as,))
+            return Verdict(found.findings, None, lambda: self._known(found.plan_id, known_as), (known_as,))
+        return found
+
+    def _accepted(
+        self, notice: AssignmentNotice, lines: list[Line], known_as: str, found: Assigned
+    ) -> Verdict:
+        desk, plan_id, matched = self._desk, found.plan_id, found.matched
         differ = sum(not self._assigning.fits(line.assignment, seen) for line, seen in matched.values())
         if differ:
             # A change may be on its way, either way: the message counts, and a person can see that it did.
@@ -106,6 +123,23 @@ class ProviderSide:
             desk.errands.hurry(plan_id)
 
         return Verdict((), known_as, keep)
+
+    def _told_denied(self, denied: Denied) -> bool:
+        """Tell of a refusal of the gate; return whether it is one that waiting may mend."""
+        decided = {"decision_id": denied.decision_id} if denied.decision_id else {}
+        self._desk.log.warning(
+            "assignment_denied", rule=",".join(denied.rules), **decided, **self._named(denied)
+        )
+        return RESTRICTION in denied.rules and _FOR_GOOD.isdisjoint(denied.rules)
+
+    def _denied(self, lines: list[Line], known_as: str, plan_id: str, *, waits: bool) -> Verdict:
+        """Return what becomes of a message that the gate refuses, and whether it waits first."""
+        findings = tuple(Finding("PLAN-DENIED", line.path, NOT_ON_PLAN) for line in lines)
+        waiting = Waits(known_as, plan_id) if waits else None
+        if not plan_id:
+            # Nothing leads from a plan to this person: what is kept of it goes with its time.
+            return Verdict(findings, waits=waiting)
+        return Verdict(findings, None, lambda: self._known(plan_id, known_as), (known_as,), waiting)
 
     def _known(self, plan_id: str, known_as: str) -> None:
         self._desk.errands.plan_is_of(plan_id, known_as)
@@ -129,7 +163,7 @@ class ProviderSide:
             seen |= rests_on
         self._rested_on = frozenset(seen)
         if len(asking) >= AHEAD_LEAST:
-            self._assigning.ask_ahead(asking)
+            self._assigning.ask_ahead(asking, self._desk.held.people())
 
     def must_ask(self, message: Message) -> bool:
         """Tell whether judging this message asks the exchange; waits for what is asked about it."""

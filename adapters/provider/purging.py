@@ -8,13 +8,18 @@ Source: GDPR 17 and 19.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from adapters.kit.erasures import Erasures
-from adapters.kit.put_aside import erase, expire
+from adapters.kit.put_aside import CannotOpen, erase, expire
+from adapters.provider.ageing import age
+from adapters.provider.errors import ConfigInvalid
 from adapters.provider.files_about import is_about
 from adapters.provider.folders import passing
+from adapters.provider.mapping import read_assignments
+from adapters.provider.xml import read
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
@@ -52,11 +57,14 @@ class Purging:
         desk = self._desk
         try:
             gone = expire(desk.config.rejected, desk.now_ms, desk.config.rejected_days)
+            answered = age(desk)
         except OSError as error:
             desk.alarm("rejected_failed", error=type(error).__name__)
             return
         if gone:
             desk.log.warning("rejected_expired", count=gone)
+        if answered:
+            desk.log.warning("refusals_expired", count=answered)
 
     def _try(self, asked: PurgeAsked) -> None:
         try:
@@ -81,9 +89,8 @@ class Purging:
         desk, plans = self._desk, asked.plan_ids
         people = desk.register.people_of(plans) | desk.errands.people_of(plans)
         for pseudonym in people:
-            resident = desk.register.resident(pseudonym)
-            if resident is not None:
-                self._forget_refused(pseudonym, resident.bsn)
+            for bsn in self._numbers_of(pseudonym):
+                self._forget_refused(pseudonym, bsn)
             for folder, name in desk.register.files_of(pseudonym):
                 place = desk.config.archive if folder == "archive" else desk.config.outbox
                 _remove(place / name)
@@ -100,10 +107,22 @@ class Purging:
                 desk.declarations.forget(pseudonym)
                 desk.envelopes.forget(pseudonym)
                 desk.about.forget(pseudonym)
+                desk.held.forget(pseudonym)
                 desk.register.files_gone(pseudonym)
             if desk.errands.forget_plans(plans) or people:
                 self._erasures.begin(asked.erasure_id)
         desk.journal.fold_log()
+
+    def _numbers_of(self, pseudonym: str) -> frozenset[Bsn]:
+        """Return a person's number, as far as it is known: in the register, or by what waits about them."""
+        desk = self._desk
+        resident = desk.register.resident(pseudonym)
+        found = set() if resident is None else {resident.bsn}
+        for one in desk.held.about(pseudonym):
+            # Without its key it says nothing, and goes all the same.
+            with suppress(ConfigInvalid, CannotOpen):
+                found.add(read_assignments(read(desk.held.content(one))).resident.bsn)
+        return frozenset(found)
 
     def _forget_refused(self, pseudonym: str, bsn: Bsn) -> None:
         """Find by the number what nobody read: what was put aside, and what was answered with a refusal."""

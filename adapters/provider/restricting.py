@@ -68,3 +68,4 @@ class Restricting:
     def _lift(self, plan_id: str) -> None:
         for reason in (REASON, DENIED):
             self._desk.errands.revive(plan_id, reason)
+        self._desk.held.hurry(plan_id)

@@ -14,12 +14,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from adapters.kit.enduring import Enduring, Light
+from adapters.provider.apart import behind
 from adapters.provider.assigned_care import AssignedCare
 from adapters.provider.config import Side
 from adapters.provider.desk import LOCAL, Surroundings, limits_of
 from adapters.provider.errands import Errands
 from adapters.provider.errors import ConfigInvalid
 from adapters.provider.exchange_port import SdkExchange
+from adapters.provider.holding import Holding
 from adapters.provider.http_door import Listening
 from adapters.provider.journal import Journal
 from adapters.provider.person import write_contacts
@@ -55,6 +57,8 @@ class Status:
     errands_due: tuple[str, ...]
     errands_parked: tuple[str, ...]
     messages_parked: tuple[str, ...]
+    messages_behind: tuple[str, ...]  # that wait for one that is parked
+    messages_held: tuple[str, ...]  # that came, and may not be acted on yet
     retours_overdue: tuple[str, ...]
     retours_not_received: tuple[str, ...]
     files_rejected: int
@@ -69,6 +73,7 @@ class Status:
         return not (
             self.errands_parked
             or self.messages_parked
+            or self.messages_held
             or self.retours_overdue
             or self.retours_not_received
             or self.requests_overdue
@@ -225,6 +230,8 @@ def status(config: Config) -> Status:
                 f"{one.kind} {one.support_id} {one.reason}" for one in undone if one.state == "parked"
             ),
             messages_parked=tuple(waiting.name for waiting in journal.parked()),
+            messages_behind=behind(journal),
+            messages_held=tuple(one.line() for one in Holding(journal, config.seal_key).waiting()),
             retours_overdue=journal.overdue(today),
             retours_not_received=journal.unanswered(today),
             files_rejected=sum(1 for _ in rejected),

@@ -33,6 +33,7 @@ from adapters.provider.errors import (
 from adapters.provider.folders import Inbox
 from adapters.provider.journal import Arrival, MessageKey, Outgoing
 from adapters.provider.pausing import NOT_NOW
+from adapters.provider.resuming import Resuming
 from adapters.provider.retour import RetourIdentity, build_retour, read_retour
 from adapters.provider.rules import TECHNICAL, in_message_findings
 from adapters.provider.xml import emit
@@ -55,6 +56,7 @@ class Done(Enum):
 
     TAKEN = "taken"
     LATER = "later"
+    HELD = "held"
 
 
 Outcome = FileRefused | JournalConflict | Done
@@ -97,12 +99,14 @@ class Taking:
             now_ms=lambda: desk.now_ms,
         )
         self._find_archived()
+        self._resuming: Final = Resuming(desk, party, pausing, self._inbox, self._answer)
 
     def work(self, answered: Callable[[], None]) -> None:
         """Take the inbox in by batches, each flushed once; a large message is a batch of its own.
 
         `answered` is called behind each batch whose answers lie in the outbox.
         """
+        self._resuming.work()
         self._left = False
         batch = _Batch()
         asked: _Batch | None = None  # judged while the next one is asked about
@@ -235,6 +239,8 @@ class Taking:
         kept: list[tuple[MessageKey, str]],
     ) -> None:
         if isinstance(outcome, Done):
+            if outcome is Done.HELD:
+                self._inbox.remove(incoming.name)
             if outcome is Done.TAKEN:
                 name = self._inbox.archive(incoming.name).name
                 if not incoming.message.schema.answers:
@@ -304,7 +310,10 @@ class Taking:
         if arrival is Arrival.ANSWERED:
             desk.journal.answer_again(key, desk.now_ms)
             desk.log.info("message_again", message_type=message.name)
-            return Done.TAKEN
+        # Or a kill came before its file was taken away.
+        held = arrival is Arrival.UNFINISHED and desk.held.holds(key)
+        if held or arrival is Arrival.ANSWERED:
+            return Done.HELD if held else Done.TAKEN
         try:
             verdict = self._judge(message, arrival, findings)
         except NOT_NOW as error:
@@ -312,8 +321,12 @@ class Taking:
             self._left = True
             return Done.LATER
         self._pausing.well()
-        self._answer(key, message, verdict)
-        return Done.TAKEN
+        if verdict.waits is None or not self._resuming.may_wait(key):
+            self._answer(key, message, verdict)
+            return Done.TAKEN
+        held = self._resuming.hold(key, incoming, verdict.waits)
+        self._left = self._left or not held
+        return Done.HELD if held else Done.LATER
 
     def _judge(self, message: Message, arrival: Arrival, findings: tuple[Finding, ...] | None) -> Verdict:
         if arrival is Arrival.CLASH:

@@ -50,9 +50,11 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
         super().__init__(connection, person, timeout_s, patience or Patience())
 
     async def close(self) -> None:
-        """Close the connection, of siblings too."""
+        """Close the connection, of siblings too, and the book of receipts of this one."""
         for channel in self._connection.channels():
             await channel.close()
+        if self.receipts is not None:
+            self.receipts.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,7 +87,7 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
             except grpc.aio.AioRpcError as error:
                 refused = refused_by_async(error, outgoing.request_id)
             else:
-                return outgoing.accepted(answer)
+                return self._kept(rpc, request, outgoing.accepted(answer))
             await asyncio.sleep(attempts.wait_before_next(refused))
 
 

@@ -12,6 +12,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from adapters.sdk.calls import draw_request_id
+from adapters.sdk.keeping import plan_of
 from adapters.sdk.patience import Attempts
 from adapters.sdk.services import Services
 from adapters.sdk.signing import require_own
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from adapters.sdk.calls import Rpc
     from adapters.sdk.credentials import Credentials
+    from adapters.sdk.keeping import ReceiptKeeper
     from adapters.sdk.line import Line
     from adapters.sdk.patience import Patience
     from adapters.sdk.signing import Signature
@@ -73,6 +75,11 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
         self._timeout_s = timeout_s
         self._patience: Final = patience
         self._traceparent = ""
+        self.receipts: ReceiptKeeper | None = None
+
+    def with_receipts(self, receipts: ReceiptKeeper) -> Self:
+        """Return a client on the same connection that keeps the receipt of each of its commands."""
+        return self._sibling(receipts=receipts)
 
     def with_person(self, person: Person) -> Self:
         """Return a client for another person on the same connection; closing either closes both."""
@@ -101,6 +108,12 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
     def _trace(self) -> tuple[str, str]:
         """Return the header of one call, drawn where none was set: one for all its attempts."""
         return TRACEPARENT, self._traceparent or draw_traceparent()
+
+    def _kept(self, rpc: Rpc[Any, Any], request: Message, answer: Any) -> object:  # noqa: ANN401 -- any rpc's answer
+        """Return an answer, once its receipt is kept. Raises what the book raises."""
+        if self.receipts is not None and rpc.is_command and answer.HasField("receipt"):
+            self.receipts.keep(answer.receipt, rpc.path, plan_of(request, answer))
+        return answer
 
     def _attempts(self) -> Attempts:
         return Attempts(self._patience, self._timeout_s)

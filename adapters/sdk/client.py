@@ -64,9 +64,11 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
         super().__init__(connection, person, timeout_s, patience or Patience())
 
     def close(self) -> None:
-        """Close the connection, of siblings too."""
+        """Close the connection, of siblings too, and the book of receipts of this one."""
         for channel in self._connection.channels():
             channel.close()
+        if self.receipts is not None:
+            self.receipts.close()
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +110,7 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
             except grpc.RpcError as error:
                 refused = refused_by(error, outgoing.request_id)
             else:
-                return outgoing.accepted(answer)
+                return self._kept(rpc, request, outgoing.accepted(answer))
             time.sleep(attempts.wait_before_next(refused))
 
 

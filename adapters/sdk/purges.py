@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from adapters.sdk.aio import AsyncExchangeClient
     from adapters.sdk.client import ExchangeClient
+    from adapters.sdk.keeping import ReceiptKeeper
     from exchange.v1.resident_rights_service_pb2 import PurgeRequest
 
 READING: Final = claim(Purpose.PURPOSE_BEHEER, "ERASURE-12")
@@ -72,12 +73,19 @@ def list_asked(client: ExchangeClient) -> list[PurgeAsked]:
         asked += _asked(page.purge_requests)
         token = page.next_page_token
         if not token:
-            return asked
+            break
+    if client.receipts is not None:
+        _expect(client.receipts, asked)
+        # A look is a good moment: an adapter has one an hour.
+        client.receipts.prove(lambda leaf: client.ledger.get_receipt(leaf_index=leaf, second_signature=True))
+    return asked
 
 
 def confirm(client: ExchangeClient, erasure_id: str, *, erased: bool) -> None:
-    """Tell that all was erased, or that nothing was held. Raises ExchangeRefused."""
-    outcome = _outcome(erased=erased)
+    """Tell that all was erased, or that nothing was held. Raises ExchangeRefused, and as the book."""
+    # Its receipts first: what is told to be erased is.
+    receipts = client.receipts is not None and client.receipts.erase(erasure_id)
+    outcome = _outcome(erased=erased or receipts)
     client.rights.confirm_purge(claim=ANSWERING, erasure_id=erasure_id, outcome=outcome)
 
 
@@ -93,10 +101,21 @@ async def purge_async(client: AsyncExchangeClient, forget: Callable[[PurgeAsked]
         token = page.next_page_token
         if not token:
             break
+    if client.receipts is not None:
+        _expect(client.receipts, asked)
     for one in asked:
-        outcome = _outcome(erased=await forget(one))
+        erased = await forget(one)
+        receipts = client.receipts is not None and client.receipts.erase(one.erasure_id)
+        outcome = _outcome(erased=erased or receipts)
         await client.rights.confirm_purge(claim=ANSWERING, erasure_id=one.erasure_id, outcome=outcome)
     return len(asked)
+
+
+def _expect(receipts: ReceiptKeeper, asked: Iterable[PurgeAsked]) -> None:
+    for one in asked:
+        # Of a part: a receipt tells of no category that is erased apart.
+        if one.whole:
+            receipts.expect(one.erasure_id, one.plan_ids)
 
 
 def _asked(told: Iterable[PurgeRequest]) -> list[PurgeAsked]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from adapters.kit.receipts import ReceiptsKept
 from adapters.kit.rectifications import SdkRectifications
 from adapters.kit.restrictions import SdkRestrictions
 from adapters.sdk.calls import claim
@@ -145,7 +146,8 @@ class SdkExchange:
     def connect(cls, config: Config) -> SdkExchange:
         """Open the connection. Raises CredentialsInvalid."""
         credentials = Credentials.load(config.credentials)
-        client = ExchangeClient(config.target, credentials, config.person)
+        receipts = ReceiptsKept(config.state)
+        client = ExchangeClient(config.target, credentials, config.person).with_receipts(receipts)
         renewal = Renewal(config.credentials, client, credentials)
         return cls(client, Pseudonyms(config.exchange_key), renewal)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 
+from adapters.kit.receipts import ReceiptsKept
 from adapters.municipal.mapping import identification_of, object_uuid
 from adapters.municipal.service import catch_up
 from adapters.sdk.bsn import Bsn
@@ -213,9 +214,13 @@ def test_after_an_erasure_nothing_is_left_and_it_is_confirmed(
     zaak = town.case(bsn)
     adapter.work()
     story = Reported(exchange, bsn, plan_of(zaak))
+    receipts = ReceiptsKept(adapter.config.state, make=False)
+    assert [one.rpc.rpartition("/")[2] for one in receipts.listed(story.plan_id)] == ["ReceiveReport"]
     erasure = Erasure(exchange, story)
     erasure.executed()
     tell(adapter, story.plan_id)
+    assert list(receipts.listed(story.plan_id)) == []
+    receipts.close()
     assert town.system.objects.objects.by_uuid == {}
     assert not adapter.service.desk.links.holds(story.plan_id)
     assert all(one.erasure_id != erasure.erasure_id for one in adapter.exchange.purges.asked())

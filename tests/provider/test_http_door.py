@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from adapters.kit.enduring import WELL, Light
 from adapters.kit.outward import Outward, OutwardError
 from adapters.provider import arriving, http_door, stuf
 from adapters.provider.config import Side
 from adapters.provider.envelopes import Envelopes
-from adapters.provider.http_door import PATH, Listening
+from adapters.provider.http_door import PATH, READY, Listening
 from adapters.provider.stuf import Kind, Reader
 from adapters.provider.transport import Ggk, Http
 from adapters.provider.xml import emit
@@ -58,6 +59,16 @@ class Knocking:
             line.request(method, path, body)
             answer = line.getresponse()
             return answer.status, answer.read()
+        finally:
+            line.close()
+
+    def waits(self, method: str, path: str, body: bytes = b"") -> tuple[int, str | None, bytes]:
+        """Return status, Retry-After and what was said."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
+        try:
+            line.request(method, path, body)
+            answer = line.getresponse()
+            return answer.status, answer.getheader("Retry-After"), answer.read()
         finally:
             line.close()
 
@@ -178,12 +189,41 @@ def test_what_is_larger_than_a_message_may_be_is_refused_and_gone(
     assert len(door.names) == 1
 
 
+def test_a_journal_that_is_being_opened_is_told_as_come_back_soon_and_then_it_is_ready(
+    door: Knocking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_door, "JOURNAL_S", 0.01)
+    # As a loop does that begins again after a kill, at the same moment.
+    door.config.state.mkdir()
+    opening = sqlite3.connect(door.config.journal)
+    opening.execute("PRAGMA journal_mode = WAL")
+    opening.execute("BEGIN EXCLUSIVE")
+    assert door.waits("POST", PATH, ONE) == (503, "5", b"")
+    assert door.waits("GET", READY) == (503, "5", b"locked")
+    assert door.names == []
+    opening.rollback()
+    opening.close()
+    assert door.waits("GET", READY) == (200, None, b"ready")
+    assert door.post(ONE)[0] == 200
+
+
+def test_whoever_asks_hears_that_the_loop_stands_still_or_has_no_inbox(door: Knocking) -> None:
+    door.config.state.mkdir()
+    Light(door.config.state).show("full")
+    assert door.waits("GET", READY) == (503, "60", b"full")
+    Light(door.config.state).show(WELL)
+    assert door.waits("GET", READY)[0] == 200
+    door.config.inbox.rmdir()
+    assert door.waits("GET", READY) == (503, "60", b"file")
+    assert door.ask("POST", READY)[0] == 404
+
+
 def test_a_full_disk_is_told_as_come_back_later(door: Knocking, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert door.post(ONE)[0] == 503
+    assert door.waits("POST", PATH, ONE)[:2] == (503, "60")
     assert door.names == []
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters import cli
+from adapters.kit.receipts import ReceiptsKept
 from adapters.provider import exchange_port, running
 from adapters.provider.codes import JwStopReason, WmoStopReason
 from adapters.provider.config import Side, load_config
@@ -165,6 +166,9 @@ def test_once_does_one_pass_and_ends(exchange: FakeExchange, settings: Path) -> 
     running.once(load_config(settings), AdapterLog())
     assert_answered(settings)
     assert followed_to(settings) == 9
+    receipts = ReceiptsKept(load_config(settings).state, make=False)
+    assert [one.rpc.rpartition("/")[2] for one in receipts.listed(PLAN_ID)] == ["AssignSupport"]
+    receipts.close()
 
 
 def test_what_needs_no_exchange_is_done_once_all_the_same(

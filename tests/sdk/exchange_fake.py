@@ -6,6 +6,7 @@ import threading
 from base64 import b64decode
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
@@ -83,6 +84,7 @@ class FakeExchange(grpc.GenericRpcHandler):
         self._files = files
         self._pool = ThreadPoolExecutor(max_workers=8)
         self.port = 0
+        self._leaves = count()
         self._server: Any = None
         self.stopping = threading.Event()
 
@@ -131,9 +133,12 @@ class FakeExchange(grpc.GenericRpcHandler):
             request = request_class.FromString(raw)
             self.requests[name].append(request)
             self.metadata.append(metadata)
+            if name not in self._handlers:
+                context.abort(grpc.StatusCode.UNIMPLEMENTED, "no test said what to answer")
             answered = self._handlers[name](request, context)
             if rpc.is_command and not rpc.may_write_nothing and not answered.HasField("receipt"):
                 answered.receipt.leaf_entry = leaf_of(rpc.path, raw, metadata)
+                answered.receipt.leaf_index = next(self._leaves)
             return answered
 
         handle = (
