@@ -1,9 +1,10 @@
 """The queue before the writer: forms groups of the walks that wait, hands each to the writer thread.
 
-Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (thirty turns of the
-loop without a new walk, at most 8 ms), so an idle call pays nothing; while one group is committed the next is
-walked, never a third, and none where the one being committed changes the register; an error nobody foresaw
-costs one walk, not a group. An answer that was permitted and did not leave is recorded as lost, in the same
+Promises: bounded, also by walks whose callers hung up; a group closes once as many walks are under way as
+lately were at most, so that one caller alone never waits for others, else by quiescence (thirty turns of the
+loop without a new walk, at most 2 ms); while one group is committed the next is walked, never a third, and
+none where the one being committed changes the register; an error nobody foresaw costs one walk, not a group.
+An answer that was permitted and did not leave is recorded as lost, in the same
 order; where that cannot be, it is counted.
 Source: the design's walk; ARCHITECTURE decisions of group commit.
 """
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 GROUP_WALKS_MAX: Final = 256
 QUEUE_WALKS_MAX: Final = 4_096
 QUIET_TURNS: Final = 30
-LINGER_MAX_S: Final = 0.008
+LINGER_MAX_S: Final = 0.002
 FENCE_WAIT_MAX_S: Final = 2.0
 
 WalkOutcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded
@@ -67,6 +68,8 @@ class Pipeline:
         self._committer = Aside("committer")
         self._waiting: deque[Waiting] = deque()
         self._inside = 0  # walks accepted that have not ended, whether their callers still wait or not
+        self._most = 0  # of them at once, since the last group was handed over
+        self._crowd = 0  # the same lately: takes each new most, and forgets one walk with each group
         self._idle = asyncio.Event()  # set while _inside is 0
         self._idle.set()
         self._walking = False  # a group is with the writer thread
@@ -125,6 +128,7 @@ class Pipeline:
     def _take_in(self, walk: AnyWalk) -> asyncio.Future[WalkOutcome]:
         future: asyncio.Future[WalkOutcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((walk, future))
+        self._most = max(self._most, self._inside)
         self._wake()
         return future
 
@@ -196,7 +200,9 @@ class Pipeline:
     def _pump(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int, until: float) -> None:
         waiting = len(self._waiting)
         quiet = quiet + 1 if waiting == seen else 0
-        if waiting < GROUP_WALKS_MAX and quiet < QUIET_TURNS and loop.time() < until:
+        # Who was here lately and is not now may be on his way; where all of them are, nobody is waited for.
+        others = self._inside < self._crowd and waiting < GROUP_WALKS_MAX
+        if others and quiet < QUIET_TURNS and loop.time() < until:
             loop.call_soon(self._pump, loop, waiting, quiet, until)
             return
         self._pumping = False
@@ -206,6 +212,7 @@ class Pipeline:
 
     def _hand_over(self) -> None:
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_WALKS_MAX))]
+        self._crowd, self._most = max(self._most, self._crowd - 1), self._inside
         self._walking = True
         self.counts["groups"] += 1
         self.counts["walks"] += len(group)
