@@ -167,7 +167,7 @@ class Guard:
             # An answer that was made has left where its status was sent: then nobody hung up before it.
             _finish(call, record.lost or ("" if context.done() else AbortReason.CALLER_GONE))
 
-        # With the task that gRPC has for a call, not with its context: what that is given it holds in a circle,
+        # With the task that gRPC has for a call, not its context: what that is given it holds in a circle,
         # and the call with it, until the collector stops everybody to look.
         task = asyncio.current_task()
         assert task is not None, "gRPC serves each call in a task of its own"

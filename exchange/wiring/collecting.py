@@ -4,7 +4,7 @@ Promises: what lives for ever is frozen after warm-up; while serving, only what 
 by `YOUNG_MAX` objects at once, and what outlived that once more a moment later; a guard looks at all of it
 when memory grew by more than `GROWN_BYTES_MAX` since it last did, in a moment without calls where one comes
 before memory grew by `GROWN_BYTES_LIMIT`.
-Source: the gc module (generations, `freeze`, `set_threshold`); measured by tracing each call through a service.
+Source: the gc module (generations, `freeze`, `set_threshold`); measured by tracing every call.
 """
 
 from __future__ import annotations
