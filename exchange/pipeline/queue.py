@@ -1,10 +1,9 @@
 """The queue before the writer: forms groups of the walks that wait, hands each to the writer thread.
 
-Promises: bounded, also by walks whose callers hung up; a group closes once as many walks are under way as
-lately were at most, so that one caller alone never waits for others, else by quiescence (thirty turns of the
-loop without a new walk, at most 2 ms); while one group is committed the next is walked, never a third, and
-none where the one being committed changes the register; an error nobody foresaw costs one walk, not a group.
-An answer that was permitted and did not leave is recorded as lost, in the same
+Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (thirty turns of the
+loop without a new walk, at most 8 ms), and at once where there is one caller and was one lately, so an idle
+call pays nothing; while one group is committed the next is walked, never a third, and none where the one being
+committed changes the register; an error nobody foresaw costs one walk, not a group. An answer that was permitted and did not leave is recorded as lost, in the same
 order; where that cannot be, it is counted.
 Source: the design's walk; ARCHITECTURE decisions of group commit.
 """
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 GROUP_WALKS_MAX: Final = 256
 QUEUE_WALKS_MAX: Final = 4_096
 QUIET_TURNS: Final = 30
-LINGER_MAX_S: Final = 0.002
+LINGER_MAX_S: Final = 0.008
 FENCE_WAIT_MAX_S: Final = 2.0
 
 WalkOutcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded
@@ -200,8 +199,8 @@ class Pipeline:
     def _pump(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int, until: float) -> None:
         waiting = len(self._waiting)
         quiet = quiet + 1 if waiting == seen else 0
-        # Who was here lately and is not now may be on his way; where all of them are, nobody is waited for.
-        others = self._inside < self._crowd and waiting < GROUP_WALKS_MAX
+        # Who is alone, and was lately, waits for nobody.
+        others = max(self._inside, self._crowd) > 1 and waiting < GROUP_WALKS_MAX
         if others and quiet < QUIET_TURNS and loop.time() < until:
             loop.call_soon(self._pump, loop, waiting, quiet, until)
             return

@@ -90,7 +90,7 @@ async def test_calls_that_come_turn_by_turn_are_one_group_until_the_cap(
     await pipeline.drain()
 
 
-async def test_nobody_is_waited_for_once_all_who_were_here_lately_are_here(
+async def test_who_is_alone_and_was_lately_waits_for_nobody(
     shard: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long a group may stay open; who came with others is forgotten when he comes no more."""
@@ -107,19 +107,27 @@ async def test_nobody_is_waited_for_once_all_who_were_here_lately_are_here(
         patient.setattr(room, "LINGER_MAX_S", 3600.0)
         patient.setattr(room, "QUIET_TURNS", 2**62)
         await ask()
-        await asyncio.gather(ask(), ask(), ask())
-        assert held.groups == [1, 3]
-        two = [ask(), ask()]
-        await turns()
-        assert held.groups == [1, 3], "the third may be on his way"
-        await asyncio.gather(*two, ask())
-        assert held.groups == [1, 3, 3]
-    for _ in range(3):
         await ask()
+        assert held.groups == [1, 1]
+        others = [ask(), ask()]
+        await turns()
+        assert held.groups == [1, 1], "there are two: more may be on their way"
+        patient.undo()
+        await asyncio.gather(*others)
+    assert held.groups == [1, 1, 2]
+    with monkeypatch.context() as patient:
+        patient.setattr(room, "LINGER_MAX_S", 3600.0)
+        patient.setattr(room, "QUIET_TURNS", 2**62)
+        one = ask()
+        await turns()
+        assert held.groups == [1, 1, 2], "the other may come again"
+        patient.undo()
+        await one
+    await ask()
     monkeypatch.setattr(room, "LINGER_MAX_S", 3600.0)
     monkeypatch.setattr(room, "QUIET_TURNS", 2**62)
     await ask()
-    assert held.groups == [1, 3, 3, 1, 1, 1, 1]
+    assert held.groups == [1, 1, 2, 1, 1, 1]
     await pipeline.drain()
 
 
