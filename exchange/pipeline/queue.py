@@ -2,9 +2,9 @@
 
 Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (thirty turns of the
 loop without a new walk, at most 8 ms), and at once where there is one caller and was one lately, so an idle
-call pays nothing; while one group is committed the next is walked, never a third, and none where the one being
-committed changes the register; an error nobody foresaw costs one walk, not a group. An answer that was permitted and did not leave is recorded as lost, in the same
-order; where that cannot be, it is counted.
+call pays nothing; while one group is committed the next is walked, never a third, and none where the one
+being committed changes the register; an error nobody foresaw costs one walk, not a group. An answer that was
+permitted and did not leave is recorded as lost, in the same order; where that cannot be, it is counted.
 Source: the design's walk; ARCHITECTURE decisions of group commit.
 """
 
