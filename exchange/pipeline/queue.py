@@ -1,10 +1,10 @@
 """The queue before the writer: forms groups of the walks that wait, hands each to the writer thread.
 
 Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (thirty turns of the
-loop without a new walk, at most 8 ms), so an idle call pays nothing; while one group is committed the next is
-walked, never a third, and none where the one being committed changes the register; an error nobody foresaw
-costs one walk, not a group. An answer that was permitted and did not leave is recorded as lost, in the same
-order; where that cannot be, it is counted.
+loop without a new walk, at most 8 ms), and at once where there is one caller and was one lately, so an idle
+call pays nothing; while one group is committed the next is walked, never a third, and none where the one
+being committed changes the register; an error nobody foresaw costs one walk, not a group. An answer that was
+permitted and did not leave is recorded as lost, in the same order; where that cannot be, it is counted.
 Source: the design's walk; ARCHITECTURE decisions of group commit.
 """
 
@@ -67,6 +67,8 @@ class Pipeline:
         self._committer = Aside("committer")
         self._waiting: deque[Waiting] = deque()
         self._inside = 0  # walks accepted that have not ended, whether their callers still wait or not
+        self._most = 0  # of them at once, since the last group was handed over
+        self._crowd = 0  # the same lately: takes each new most, and forgets one walk with each group
         self._idle = asyncio.Event()  # set while _inside is 0
         self._idle.set()
         self._walking = False  # a group is with the writer thread
@@ -131,6 +133,7 @@ class Pipeline:
     def _take_in(self, walk: AnyWalk) -> asyncio.Future[WalkOutcome]:
         future: asyncio.Future[WalkOutcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((walk, future))
+        self._most = max(self._most, self._inside)
         self._wake()
         return future
 
@@ -202,7 +205,9 @@ class Pipeline:
     def _pump(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int, until: float) -> None:
         waiting = len(self._waiting)
         quiet = quiet + 1 if waiting == seen else 0
-        if waiting < GROUP_WALKS_MAX and quiet < QUIET_TURNS and loop.time() < until:
+        # Who is alone, and was lately, waits for nobody.
+        others = max(self._inside, self._crowd) > 1 and waiting < GROUP_WALKS_MAX
+        if others and quiet < QUIET_TURNS and loop.time() < until:
             loop.call_soon(self._pump, loop, waiting, quiet, until)
             return
         self._pumping = False
@@ -215,6 +220,7 @@ class Pipeline:
         if self._look is not None and any(future is self._look for _, future in group):
             # It looks now: what is committed from here on is seen by the next one.
             self._look = None
+        self._crowd, self._most = max(self._most, self._crowd - 1), self._inside
         self._walking = True
         self.counts["groups"] += 1
         self.counts["walks"] += len(group)

@@ -162,11 +162,15 @@ class Guard:
             record.request = name_of_request(record.caller, request_id)
         call = Call(record.rpc, identity, now, house, record.trace, signed=under)
 
-        def left(ended: Context) -> None:
+        def left(_ended: object) -> None:
             # An answer that was made has left where its status was sent: then nobody hung up before it.
-            _finish(call, record.lost or ("" if ended.done() else AbortReason.CALLER_GONE))
+            _finish(call, record.lost or ("" if context.done() else AbortReason.CALLER_GONE))
 
-        context.add_done_callback(left)  # type: ignore[arg-type] # the stub names a class; any callable does
+        # With the task that gRPC has for a call, not its context: what that is given it holds in a circle,
+        # and the call with it, until the collector stops everybody to look.
+        task = asyncio.current_task()
+        assert task is not None, "gRPC serves each call in a task of its own"
+        task.add_done_callback(left)
         return call, request
 
     async def _identify(

@@ -20,6 +20,7 @@ from eventsourcing.sqlite import (
 )
 
 from exchange.errors import StoreFull, StoreUnavailable
+from exchange.store.backfill import Backfill
 from exchange.store.errors import HeadMoved, Taken
 from exchange.store.one_statement import INSERT, VIEW, fits, row_of, rows_of
 from exchange.store.version import outdated, unreadable
@@ -93,7 +94,7 @@ class FullSyncPool(SQLiteConnectionPool):
                 timeout=LOCK_TIMEOUT_S,
             )
             try:
-                # Pages that many groups touch are copied back once for all of them; 40 MB of log at the most.
+                # 40 MB of log at the most, most of it copied back by then beside those who commit.
                 for pragma in (
                     "journal_mode=WAL",
                     "synchronous=FULL",
@@ -126,6 +127,7 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
     def __init__(self, path: Path, *, forward: bool = False) -> None:
         super().__init__(FullSyncDatastore(path), events_table_name=NOTIFICATIONS)
         self._forward = forward
+        self._backfill = Backfill(path)
         self._numbers: dict[str, int] = {}  # of streams whose first event is committed
         self._fresh: dict[str, int] = {}  # given or looked up in the commit under way
         try:
@@ -171,6 +173,7 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
                 if len(self._numbers) > NUMBERS_KEPT_MAX:
                     self._numbers.clear()
                 self._numbers.update(self._fresh)
+        self._backfill.wake()
 
     def _commit_at_once(self, batch: Batch) -> bool:
         """Commit a group whose streams are all numbered in one statement, a transaction of its own."""
@@ -249,6 +252,7 @@ class SQLiteRecorder(SQLiteApplicationRecorder):
 
     def close(self) -> None:
         """Close every connection."""
+        self._backfill.close()
         self.datastore.close()
 
 

@@ -1,9 +1,10 @@
-"""When cyclic garbage is collected: in idle moments, not in the middle of a group.
+"""When cyclic garbage is collected: a little at a time, so that no call waits long for it.
 
-Promises: what lives for ever is frozen after warm-up, and so is what is left after an idle collection;
-automatic collection is off while serving; a guard looks at all of it when memory grew by more than
-`GROWN_BYTES_MAX` since it last did.
-Source: the gc module's `freeze`; measured by `exchange bench`.
+Promises: what lives for ever is frozen after warm-up; while serving, only what was made since is looked at,
+by `YOUNG_MAX` objects at once, and what outlived that once more a moment later; a guard looks at all of it
+when memory grew by more than `GROWN_BYTES_MAX` since it last did, in a moment without calls where one comes
+before memory grew by `GROWN_BYTES_LIMIT`.
+Source: the gc module (generations, `freeze`, `set_threshold`); measured by tracing every call.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 WARM_UP_S: Final = 2.0
 LOOK_EVERY_S: Final = 0.25
-GARBAGE_MIN: Final = 20_000  # objects made since the last collection, before an idle moment is spent on it
+# Objects made and not gone again: about what 140 calls leave, and less than a millisecond of the collector.
+YOUNG_MAX: Final = 1_000
+NEVER: Final = 2**31 - 1
 GROWN_BYTES_MAX: Final = 48 * 1024 * 1024
+GROWN_BYTES_LIMIT: Final = 3 * GROWN_BYTES_MAX
 _STATM: Final = Path("/proc/self/statm")
 
 
@@ -39,6 +43,14 @@ def quiet_collector() -> None:
     gc.disable()
 
 
+def collect_young() -> None:
+    """Collect, freeze what is left, and let nothing but the youngest be collected by itself."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_MAX, NEVER, NEVER)
+    gc.enable()
+
+
 def collect_whole() -> None:
     """Collect what was kept out of sight as well, and put out of sight what is left."""
     gc.unfreeze()
@@ -46,20 +58,21 @@ def collect_whole() -> None:
     gc.freeze()
 
 
-async def collect_when_idle(is_idle: Callable[[], bool]) -> None:
-    """Run until cancelled; then automatic collection is on again."""
+async def collect_when_serving(is_idle: Callable[[], bool]) -> None:
+    """Run until cancelled; then Python collects as it did before."""
     await asyncio.sleep(WARM_UP_S)
-    quiet_collector()
+    before = gc.get_threshold()
+    collect_young()
     floor = resident_bytes()
     try:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            if resident_bytes() - floor > GROWN_BYTES_MAX:
+            grown = resident_bytes() - floor
+            if grown > GROWN_BYTES_LIMIT or (grown > GROWN_BYTES_MAX and is_idle()):
                 collect_whole()
                 floor = resident_bytes()
-            elif is_idle() and gc.get_count()[0] > GARBAGE_MIN:
-                gc.collect()
-                # With nothing under way, what is left stays for long: no later look goes over it again.
-                gc.freeze()
+            elif gc.get_count()[1]:
+                # What was young at the last look and is not gone stays for long: no later look goes over it.
+                gc.collect(1)
     finally:
-        gc.enable()
+        gc.set_threshold(*before)

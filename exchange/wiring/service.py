@@ -21,7 +21,7 @@ from exchange.logs import open_log
 from exchange.server.app import ExchangeServer, Parts, ServerConfig
 from exchange.server.spans import open_spans
 from exchange.wiring.bells import Ringing, open_bell
-from exchange.wiring.collecting import collect_when_idle
+from exchange.wiring.collecting import collect_when_serving
 from exchange.wiring.console_door import refuse_half_a_console
 from exchange.wiring.core import (
     development_authority,
@@ -154,7 +154,7 @@ async def run_core(
         log.info("ready", port=port)
         if starter.told is not None:
             starter.told(f"{settings.host}:{port}")
-        collecting = asyncio.create_task(collect_when_idle(lambda: pipeline.depth == 0))
+        collecting = asyncio.create_task(collect_when_serving(lambda: pipeline.depth == 0))
         await stop.wait()
     finally:
         await _cancelled(collecting)

@@ -77,14 +77,57 @@ async def test_calls_that_come_turn_by_turn_are_one_group_until_the_cap(
     held.go.set()
     pipeline = Pipeline(held, shard.core.hot, shard.core.loader)  # type: ignore[arg-type] # a fake of the one call
     monkeypatch.setattr(room, "LINGER_MAX_S", cap_s)
+    await asyncio.gather(*(pipeline.submit(shard.question(plan_id)) for _ in range(30)))
+    assert held.groups == [30]
     calls = []
     for _ in range(30):
         calls.append(asyncio.ensure_future(pipeline.submit(shard.question(plan_id))))
         await turns(3)
     await asyncio.gather(*calls)
-    assert sum(held.groups) == 30
-    assert (held.groups == [30]) is one_group
-    assert one_group or held.groups[0] <= 3
+    assert sum(held.groups) == 60
+    assert (held.groups == [30, 30]) is one_group
+    assert one_group or held.groups[1] <= 3
+    await pipeline.drain()
+
+
+async def test_who_is_alone_and_was_lately_waits_for_nobody(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long a group may stay open; who came with others is forgotten when he comes no more."""
+    _, _, plan_id = shard.plan()
+    shard.done(shard.question(plan_id))
+    held = Held(shard)
+    held.go.set()
+    pipeline = Pipeline(held, shard.core.hot, shard.core.loader)  # type: ignore[arg-type] # a fake of the one call
+
+    def ask() -> asyncio.Future[object]:
+        return asyncio.ensure_future(pipeline.submit(shard.question(plan_id)))
+
+    with monkeypatch.context() as patient:
+        patient.setattr(room, "LINGER_MAX_S", 3600.0)
+        patient.setattr(room, "QUIET_TURNS", 2**62)
+        await ask()
+        await ask()
+        assert held.groups == [1, 1]
+        others = [ask(), ask()]
+        await turns()
+        assert held.groups == [1, 1], "there are two: more may be on their way"
+        patient.undo()
+        await asyncio.gather(*others)
+    assert held.groups == [1, 1, 2]
+    with monkeypatch.context() as patient:
+        patient.setattr(room, "LINGER_MAX_S", 3600.0)
+        patient.setattr(room, "QUIET_TURNS", 2**62)
+        one = ask()
+        await turns()
+        assert held.groups == [1, 1, 2], "the other may come again"
+        patient.undo()
+        await one
+    await ask()
+    monkeypatch.setattr(room, "LINGER_MAX_S", 3600.0)
+    monkeypatch.setattr(room, "QUIET_TURNS", 2**62)
+    await ask()
+    assert held.groups == [1, 1, 2, 1, 1, 1]
     await pipeline.drain()
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from exchange.errors import HistoryUnreadable, StoreFull, StoreUnavailable
+from exchange.store import backfill
 from exchange.store import sqlite as room
 from exchange.store.batch import Request
 from exchange.store.errors import Taken
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from eventsourcing.sqlite import SQLiteCursor
 
     from exchange.store.batch import Batch
+
+COPY_WAIT_MAX_S = 30.0
 
 
 class Watched(SQLiteRecorder):
@@ -115,6 +120,92 @@ def test_a_writer_waits_for_the_one_before_it(store: Store) -> None:
     letting_go.join()
     held.close()
     assert store.reader.head()[0] == 1
+
+
+# --- the log that is copied back ------------------------------------------------------------------------
+
+
+def in_the_file(store: Store) -> int:
+    """Return how many events the file itself has, without its log; 0 while pages are being copied."""
+    uri = f"{store.path.absolute().as_uri()}?immutable=1"
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(uri, uri=True)) as connection:
+        return int(connection.execute("SELECT COUNT(*) FROM stored_events").fetchone()[0])
+    return 0
+
+
+def backfillers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "backfill"]
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "REST_S", 0.0)
+
+
+def has_copied(store: Store, count: int) -> bool:
+    """Wait until the file has so many events."""
+    until = time.monotonic() + COPY_WAIT_MAX_S
+    while in_the_file(store) < count:
+        if time.monotonic() > until:
+            return False
+        threading.Event().wait(0.005)
+    return True
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_was_committed_is_copied_into_the_file_beside_those_who_commit(store: Store) -> None:
+    assert not in_the_file(store)
+    for number in range(1, 4):
+        store.add("plan-1")
+        assert has_copied(store, number), "long before the log is full"
+    assert [row[0] for row in store.everything()["stored_events"]] == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_neither_a_reader_nor_a_commit_waits_for_the_copy(store: Store) -> None:
+    """A reader keeps his moment; what was committed since is copied once he is gone."""
+    store.add("plan-1")
+    with closing(sqlite3.connect(store.path, isolation_level=None, timeout=0)) as reading:
+        reading.execute("BEGIN")
+        assert reading.execute("SELECT COUNT(*) FROM stored_events").fetchone() == (1,)
+        for _ in range(20):
+            store.add("plan-1")
+        assert reading.execute("SELECT COUNT(*) FROM stored_events").fetchone() == (1,)
+        reading.execute("COMMIT")
+    store.add("plan-1")
+    assert has_copied(store, 22)
+
+
+def test_it_begins_with_the_first_commit_and_ends_with_the_store(store: Store) -> None:
+    before = len(backfillers())
+    store.reader.head()
+    assert len(backfillers()) == before
+    store.add("plan-1")
+    store.add("plan-1")
+    assert len(backfillers()) == before + 1
+    store.reader.close()
+    store.recorder.close()
+    assert len(backfillers()) == before
+    assert not store.path.with_name("events.db-wal").exists(), "who closes last clears the log away"
+    assert in_the_file(store) == 2
+
+
+@pytest.mark.usefixtures("at_once")
+def test_where_nothing_can_be_copied_everything_stays_in_the_log(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    before = len(backfillers())
+    store.add("plan-1")
+    for thread in backfillers()[before:]:
+        thread.join(COPY_WAIT_MAX_S)
+    store.add("plan-1")
+    monkeypatch.undo()
+    assert not in_the_file(store)
+    assert [row[0] for row in store.everything()["stored_events"]] == [1, 2]
 
 
 # --- stores it does not know --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""When garbage is collected: in idle moments, and in spite of a crowd when memory grows."""
+"""When garbage is collected: a little at a time, and all of it when memory grew."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ LOOKS = 20
 
 
 class Collections:
-    """Counts what was asked of the collector, not what Python collects by itself before that."""
+    """Keeps what was asked of the collector, not what Python collects by itself."""
 
     def __init__(self) -> None:
-        self.seen = 0
+        self.asked: list[tuple[int, ...]] = []
         self._collect = gc.collect
 
-    def __call__(self) -> int:
-        self.seen += 1
-        return self._collect()
+    def __call__(self, *generation: int) -> int:
+        self.asked.append(generation)
+        return self._collect(*generation)
 
 
 @pytest.fixture
@@ -45,68 +45,81 @@ def collections(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collections]:
     gc.enable()
 
 
-async def look(times: int, is_idle: Callable[[], bool]) -> None:
-    """Let the collector look so often, then stop it."""
-    looks, enough = count(1), asyncio.Event()
-
-    def looked() -> bool:
-        if next(looks) >= times:
-            enough.set()
-        return is_idle()
-
-    task = asyncio.create_task(collecting.collect_when_idle(looked))
-    await asyncio.wait_for(enough.wait(), WAIT_MAX_S)
-    assert not gc.isenabled()
+async def serve(until: Callable[[], bool], is_idle: Callable[[], bool] = lambda: False) -> None:
+    """Let the collector look while serving until something holds, then stop it."""
+    task = asyncio.create_task(collecting.collect_when_serving(is_idle))
+    async with asyncio.timeout(WAIT_MAX_S):
+        while not until():  # noqa: ASYNC110 -- what is waited for is told by the collector, which sets no event
+            await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_an_idle_moment_is_used(collections: Collections, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "GARBAGE_MIN", -1)
-    await look(LOOKS, lambda: True)
-    # One for the warm-up, and one for each look but the last, which was stopped.
-    assert collections.seen >= LOOKS
+def times(number: int) -> Callable[[], bool]:
+    """Return what holds once it was asked so often: each time the collector may have looked."""
+    asked = count(1)
+    return lambda: next(asked) > number
 
 
-async def test_a_busy_moment_is_not(collections: Collections, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "GARBAGE_MIN", -1)
-    await look(LOOKS, lambda: False)
-    assert collections.seen == 1
-
-
-async def test_little_garbage_is_left(collections: Collections, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "GARBAGE_MIN", 10**9)
-    await look(LOOKS, lambda: True)
-    assert collections.seen == 1
-
-
-@pytest.mark.parametrize(("grown", "collected"), [(0, 1), (1, 2)])
-async def test_growth_is_met_also_while_busy(
-    grown: int, collected: int, collections: Collections, monkeypatch: pytest.MonkeyPatch
+async def test_the_young_are_collected_in_the_middle_of_everything(
+    collections: Collections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exactly the limit is let be; a byte more is collected once, and counted from there."""
-    sizes = iter([0, *[collecting.GROWN_BYTES_MAX + grown] * 1000])
-    monkeypatch.setattr(collecting, "resident_bytes", lambda: next(sizes))
-    await look(LOOKS, lambda: False)
-    assert collections.seen == collected
+    monkeypatch.setattr(collecting, "LOOK_EVERY_S", 3600.0)
+    rings: list[weakref.ref[Collections]] = []
+
+    def first_is_gone() -> bool:
+        ring = Collections()
+        ring.itself = ring  # type: ignore[attr-defined] # which counting references does not free
+        rings.append(weakref.ref(ring))
+        return bool(collections.asked) and rings[0]() is None and rings[len(rings) // 2]() is None
+
+    await serve(first_is_gone)
+    assert collections.asked == [()], "only the warm-up was asked for"
 
 
-@pytest.mark.usefixtures("collections")
-async def test_what_is_left_after_an_idle_moment_is_gone_over_once(
-    monkeypatch: pytest.MonkeyPatch,
+async def test_only_the_young_are(collections: Collections) -> None:
+    found: list[tuple[int, int, int]] = []
+
+    def seen() -> bool:
+        found.append(gc.get_threshold())
+        return len(found) > LOOKS and bool(collections.asked)
+
+    before = gc.get_threshold()
+    await serve(seen)
+    assert found[-1] == (collecting.YOUNG_MAX, collecting.NEVER, collecting.NEVER)
+    assert gc.isenabled()
+    assert gc.get_threshold() == before, "and Python collects as before when nobody is served"
+
+
+async def test_what_outlived_that_is_looked_at_once_more(
+    collections: Collections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collecting, "GARBAGE_MIN", -1)
-    kept: list[list[object]] = []
-    looked = gc.get_freeze_count()
+    """Where the young were collected since the last look, and else not."""
+    counts = iter([(0, 0, 0), (0, 1, 0), (0, 7, 0)])
+    monkeypatch.setattr(gc, "get_count", lambda: next(counts, (collecting.YOUNG_MAX, 0, 0)))
+    await serve(times(LOOKS))
+    assert collections.asked == [(), (1,), (1,)]
 
-    def idle() -> bool:
-        kept.append([kept])
-        return True
 
-    await look(LOOKS, idle)
-    # The warm-up came before all of them, and the last look after all of these.
-    assert not any(one is last for one in gc.get_objects() for last in kept[: LOOKS - 2])
-    assert gc.get_freeze_count() > looked
+@pytest.mark.parametrize(
+    ("grown", "calls", "collected"),
+    [
+        (collecting.GROWN_BYTES_MAX, 0, 1),
+        (collecting.GROWN_BYTES_MAX + 1, 1, 1),
+        (collecting.GROWN_BYTES_MAX + 1, 0, 2),
+        (collecting.GROWN_BYTES_LIMIT, 1, 1),
+        (collecting.GROWN_BYTES_LIMIT + 1, 1, 2),
+    ],
+)
+async def test_growth_is_met_in_an_idle_moment_or_at_its_limit(
+    grown: int, calls: int, collected: int, collections: Collections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Met once, and counted from there."""
+    sizes = iter([0])
+    monkeypatch.setattr(collecting, "resident_bytes", lambda: next(sizes, grown))
+    monkeypatch.setattr(gc, "get_count", lambda: (0, 0, 0))
+    await serve(times(LOOKS), lambda: calls == 0)
+    assert collections.asked == [()] * collected
 
 
 def test_what_became_garbage_out_of_sight_is_found_all_the_same() -> None:
@@ -121,22 +134,16 @@ def test_what_became_garbage_out_of_sight_is_found_all_the_same() -> None:
     assert gone() is None
 
 
-async def test_automatic_collection_is_on_again_afterwards(collections: Collections) -> None:
-    await look(1, lambda: False)
-    assert gc.isenabled()
-    assert collections.seen == 1
-
-
 async def test_stopping_during_the_warm_up_changes_nothing(
     collections: Collections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collecting, "WARM_UP_S", 3600.0)
-    task = asyncio.create_task(collecting.collect_when_idle(lambda: True))
+    task = asyncio.create_task(collecting.collect_when_serving(lambda: True))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert gc.isenabled()
-    assert collections.seen == 0
+    assert not collections.asked
 
 
 @pytest.mark.parametrize("statm", [collecting._STATM, Path("absent")])
