@@ -79,6 +79,9 @@ def test_each_page_says_for_whom_and_he_comes_back_to_himself(house: House, sem:
         assert sem.bsn not in text
         assert house.bsn not in text
     assert WORDS in words_of(visitor.get("/mijn/1").text)
+    assert "<h1>Mijn plan (voor Sem)</h1>" in visitor.get("/mijn/1").text
+    # Where it is chosen it stands once.
+    assert "<h1>Voor wie</h1>" in visitor.get("/mijn/6").text
     # What he looked at himself does not hide who else did; all of it is one choice away.
     assert "Uw vertegenwoordiger vroeg" not in visitor.get("/mijn/2").text
     assert "Uw vertegenwoordiger vroeg" in visitor.get("/mijn/2?wie=1").text

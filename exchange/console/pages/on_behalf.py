@@ -140,7 +140,8 @@ def _page(look: Look, faults: dict[str, str], said: str) -> Response:
     return look.page(
         "on_behalf.html",
         HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK,
-        heading=look.heading(TITLE, NEUTRAL),
+        # For whom it is stands above it already, and this page is where it is chosen.
+        heading=look.words.gettext(NEUTRAL if session.safe else TITLE),
         faults=faults,
         said=said,
         himself=session.role is RESIDENT,
