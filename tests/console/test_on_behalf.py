@@ -88,6 +88,14 @@ def test_each_page_says_for_whom_and_he_comes_back_to_himself(house: House, sem:
     assert "Namens een ander" in visitor.get("/mijn/1").text
     visitor.get("/taal/en")
     assert "You are doing this for Sem." in visitor.get("/mijn/1").text
+    # What is on record in Dutch is told in English first, from the same record.
+    looked = words_of(visitor.get("/mijn/2?wie=1").text)
+    told = (
+        "Your representative asked for data, to look at your data. What was given was allowed by AVG art. 15."
+    )
+    assert f"{told} This explanation is on record in Dutch: Uw vertegenwoordiger vroeg gegevens" in looked
+    assert "Whether you speak for somebody" in looked
+    assert "Relations" not in looked
     visitor.get("/taal/nl")
     back = form_of(visitor, "/mijn/6", "/mijn/6/kies", wie="0")
     assert visitor.post("/mijn/6/kies", back).headers["location"] == "/mijn/1"
