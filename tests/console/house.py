@@ -79,14 +79,17 @@ class House:
 
         self.app = self.town.run(begun)
 
-    def open_door(self) -> str:
-        """Serve it over HTTPS too, for browsers; return its address."""
+    def open_door(self, port: int = 0) -> str:
+        """Serve it over HTTPS too, for browsers; return its address. Opened again, the one before is shut."""
         from exchange.wiring.service import door_material
 
-        material, _, _ = door_material(self.settings)
+        settings = self.settings.model_copy(update={"console_port": port})
+        material, _, _ = door_material(settings)
 
         async def opened() -> str:
-            self._door = ConsoleDoor(self.settings, material, self._log, self.town.now)
+            if self._door is not None:
+                await self._door.stop(1.0)
+            self._door = ConsoleDoor(settings, material, self._log, self.town.now)
             return await self._door.start()
 
         return str(self.town.run(opened))

@@ -310,7 +310,15 @@ def test_who_left_is_remembered_for_as_long_as_it_matters() -> None:
     sessions = Sessions(lambda: seconds[0], lambda size: next(drawn).to_bytes(size, "big"))
 
     def session(name: str, auth_time: float) -> Session:
-        return Session(AUTHOR_ROLE, name, name, True, int(auth_time), "word", seconds[0])  # noqa: FBT003
+        return Session(
+            role=AUTHOR_ROLE,
+            professional=name,
+            name=name,
+            two_factor=True,
+            auth_time=int(auth_time),
+            csrf="word",
+            began=seconds[0],
+        )
 
     def left(name: str, auth_time: float) -> None:
         sessions.leave(sessions.open(session(name, auth_time)))
