@@ -45,9 +45,8 @@ ROWS_MAX: Final = 40
 THOUSANDTHS: Final = 1_000
 WHY_CHARS_MAX: Final = 1_000
 CUSTOM: Final = "custom"
-# The fields of the form; of its texts, how much of one is written into the page again.
-ROWS, OTHER_ROWS, DOMAINS_ASKED, COST, WHY = "rij", "andere", "leefgebied", "prijs", "waarom"
-TEXTS: Final = {OTHER_ROWS: 120, COST: 5, WHY: WHY_CHARS_MAX}
+# Of what is filled in, as far as it is no box to tick, so much is written into the page again.
+TEXTS: Final = {"andere": 120, "prijs": 5, "waarom": WHY_CHARS_MAX}
 _PREFIX: Final = "LIFE_DOMAIN_"
 _is_category = re.compile(r"[0-9]{2}").fullmatch
 _is_year = re.compile(r"(?:19|20)[0-9]{2}").fullmatch
@@ -102,7 +101,7 @@ async def _year(look: Look, faults: Mapping[str, str]) -> Response:
         domains_offered=DOMAIN_NAMES,
         costs=COSTS,
         faults=faults,
-        ticked={name: set() if form is None else set(form.getlist(name)) for name in (ROWS, DOMAINS_ASKED)},
+        ticked={name: set() if form is None else set(form.getlist(name)) for name in ("rij", "leefgebied")},
         said={name: look.field(name)[:most] for name, most in TEXTS.items()},
         **_words(look),
     )
@@ -206,22 +205,22 @@ def _wanted(look: Look) -> tuple[Wanted | None, dict[str, str]]:
     """Return what a form asks for; or nothing, and what is wrong by the name of its field. Raises Refused."""
     form, year, faults = look.form, asked_year(look), dict[str, str]()
     assert form is not None, "these pages are forms"
-    rows = [one for one in form.getlist(ROWS) if isinstance(one, str)]
-    others = look.field(OTHER_ROWS).replace(",", " ").split()
+    rows = [one for one in form.getlist("rij") if isinstance(one, str)]
+    others = look.field("andere").replace(",", " ").split()
     if not all(map(_is_category, others)):
-        faults[OTHER_ROWS] = later("Een productcategorie is twee cijfers, zoals 45.")
+        faults["andere"] = later("Een productcategorie is twee cijfers, zoals 45.")
     rows = list(dict.fromkeys([*rows, *(f"{CUSTOM}/{one}" for one in others)]))
-    if OTHER_ROWS not in faults and not (1 <= len(rows) <= ROWS_MAX and all(map(_is_row, rows))):
-        faults[ROWS] = later("Kies ten minste één voorziening, en hooguit veertig.")
-    names = [one for one in form.getlist(DOMAINS_ASKED) if isinstance(one, str)]
+    if "andere" not in faults and not (1 <= len(rows) <= ROWS_MAX and all(map(_is_row, rows))):
+        faults["rij"] = later("Kies ten minste één voorziening, en hooguit veertig.")
+    names = [one for one in form.getlist("leefgebied") if isinstance(one, str)]
     if not names or not DOMAIN_NAMES.keys() >= set(names):
-        faults[DOMAINS_ASKED] = later("Kies ten minste één leefgebied.")
-    cost = next((one for one in COSTS if str(one.thousandths) == look.field(COST)), None)
+        faults["leefgebied"] = later("Kies ten minste één leefgebied.")
+    cost = next((one for one in COSTS if str(one.thousandths) == look.field("prijs")), None)
     if cost is None:
-        faults[COST] = later("Kies wat de tabel mag kosten.")
-    why = look.field(WHY).strip()
+        faults["prijs"] = later("Kies wat de tabel mag kosten.")
+    why = look.field("waarom").strip()
     if not 0 < len(why) <= WHY_CHARS_MAX:
-        faults[WHY] = later("Schrijf in het kort op waarvoor de tabel nodig is.")
+        faults["waarom"] = later("Schrijf in het kort op waarvoor de tabel nodig is.")
     if faults or cost is None:
         return None, faults
     return Wanted(year, rows, [DOMAIN_NAMES[one] for one in dict.fromkeys(names)], cost, why), faults
