@@ -131,7 +131,8 @@ class Desk:
                 "STATE_UNKNOWN", later("Deze aanmelding is al gebruikt, te oud, of van een ander venster.")
             )
         session = await self._session(await self._provider.finish(login, told))
-        if self._sessions.has_left(session):
+        # What he showed since this login began, in whole seconds, is no remembrance, however soon he is back.
+        if self._sessions.has_left(session) and session.auth_time < int(login.began):
             if login.anew:
                 raise LoginRefused("NOT_ANEW", _NOT_ANEW)
             return await self._begun(login.onward, language, anew=True)

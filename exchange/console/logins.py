@@ -35,6 +35,7 @@ class Login:
     verifier: str = field(repr=False)
     state: str = field(repr=False)
     onward: str
+    began: float  # seconds since 1970
     anew: bool = False  # whether he has to show again who he is, whatever the provider remembers
 
 
@@ -51,10 +52,12 @@ class Logins:
     def begin(self, onward: str, *, anew: bool = False) -> tuple[str, Login]:
         """Return what the browser keeps of a login that begins, and the login."""
         number = _base64url(self._fresh(NUMBER_BYTES))
-        began = str(int(self._clock() * MS_PER_S))
-        told = (self._mark, number, began, str(int(anew)), _base64url(onward.encode()))
+        began = int(self._clock() * MS_PER_S)
+        told = (self._mark, number, str(began), str(int(anew)), _base64url(onward.encode()))
         kept = _SEPARATOR.join(told)
-        return _SEPARATOR.join((kept, self._drawn("kept", kept))), self._login(number, onward, anew=anew)
+        return _SEPARATOR.join((kept, self._drawn("kept", kept))), self._login(
+            number, onward, began, anew=anew
+        )
 
     def end(self, told: str, state: str) -> Login | None:
         """Return the login a browser comes back from, once; None for another browser's, or a late one."""
@@ -66,11 +69,11 @@ class Logins:
             return None
         # From here on it is as it was written here.
         _, number, began, anew, onward = parts[:-1]
-        login = self._login(number, _unfolded(onward), anew=anew == "1")
+        login = self._login(number, _unfolded(onward), int(began), anew=anew == "1")
         now = self._clock()
         if not hmac.compare_digest(login.state.encode(), state.encode()) or number in self._ended:
             return None
-        if not 0 <= now - int(began) / MS_PER_S <= LOGIN_S_MAX:
+        if not 0 <= now - login.began <= LOGIN_S_MAX:
             return None
         self._end(number, now)
         return login
@@ -94,12 +97,13 @@ class Logins:
         while len(self._ended) > ENDED_MAX or next(iter(self._ended.values())) < now - LOGIN_S_MAX:
             self._ended.popitem(last=False)
 
-    def _login(self, number: str, onward: str, *, anew: bool) -> Login:
+    def _login(self, number: str, onward: str, began_ms: int, *, anew: bool) -> Login:
         return Login(
             self._drawn("nonce", number),
             self._drawn("verifier", number),
             self._drawn("state", number),
             onward,
+            began_ms / MS_PER_S,
             anew,
         )
 

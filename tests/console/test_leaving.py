@@ -40,6 +40,7 @@ class Browser:
 
     def sign_in(self, subject: str, place: str = "/inloggen") -> tuple[httpx2.Response, bool]:
         """Sign in; return what the console answers, and whether the provider asked who comes."""
+        self.house.town.skew += timedelta(seconds=1)
         return self.go_on(self.visitor.get(place).headers["location"], subject)
 
     def go_on(self, place: str, subject: str) -> tuple[httpx2.Response, bool]:
@@ -188,6 +189,20 @@ def test_of_a_resident_no_token_is_kept_and_none_is_sent(
     assert BOTH in browser.visitor.get(back.removeprefix(HERE)).text
     sent, asked_who = browser.sign_in(RESIDENT)
     assert (sent.headers["location"], asked_who) == ("/mijn/1", True)
+
+
+def test_who_is_back_within_the_second_is_not_asked_twice(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = int(house.town.now().timestamp())
+    for second, leads in ((at + 10, "/"), (at - 10, "prompt=login")):
+        monkeypatch.setattr(house.provider, "clock", lambda second=second: second)
+        visitor = house.as_(AUTHOR)
+        visitor.get("/uit")
+        assert leads in visitor.sign_in(AUTHOR).headers["location"][-1 if leads == "/" else 0 :]
+        assert (COOKIE in visitor.cookies) == (leads == "/")
+        # What was left by a later showing is not what is tried next.
+        house.restart()
 
 
 def test_of_a_safe_view_not_even_that_outlives_it(house: House, open_browser: Callable[[], Browser]) -> None:

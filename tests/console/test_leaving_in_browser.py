@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -90,8 +92,11 @@ def test_who_signs_out_is_led_over_the_provider_and_asked_again_who_he_is(
 
 
 def test_who_went_at_once_is_not_let_in_by_what_the_provider_remembers(
-    open_window: Callable[..., Window], url: str
+    open_window: Callable[..., Window], house: House, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Each time somebody signs in it is another second, before this one.
+    seconds = count(-20)
+    monkeypatch.setattr(house.provider, "clock", lambda: time.time() + next(seconds))
     window = open_window("Inwoner 1", scripts=False)
     page = window.page
     # Wherever that leads: this machine need not reach it.
