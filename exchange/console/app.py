@@ -14,7 +14,6 @@ from http import HTTPStatus
 from importlib import import_module
 from time import perf_counter  # a stopwatch, not a clock: no moment is taken from it
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -26,7 +25,7 @@ from exchange.console import pages
 from exchange.console.blinding import Pins
 from exchange.console.forms import READING, cut, read_form, refuse_other_site
 from exchange.console.language import DUTCH, LANGUAGES, later, load_words
-from exchange.console.login import BACK, BEGIN, LEAVE, Desk, onward
+from exchange.console.login import BACK, BEGIN, LEAVE, Desk, again, drop_leaving, onward
 from exchange.console.names import Names
 from exchange.console.page import Framed, Look, Page, Shown
 from exchange.console.provider import Provider
@@ -60,6 +59,10 @@ QUICK: Final = "/uit"
 AWAY: Final = "https://www.knmi.nl/"
 _NOT_FOUND: Final = later("Deze pagina is er niet.")
 _DEFECT: Final = later("Er ging iets mis in de console. Geef het meldnummer door aan de beheerder.")
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action {leads}; frame-ancestors 'none'; base-uri 'none'"
+)
 # Besides the policy of scripts, which names the provider.
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -119,18 +122,6 @@ class Console:
             names=Names({setup.line.organisation.oin: setup.line.organisation.name}, setup.clock),
         )
         self._host = setup.url.partition("://")[2]
-        self._policy = "; ".join(
-            (
-                "default-src 'none'",
-                "script-src 'self'",
-                "style-src 'self'",
-                "img-src 'self'",
-                "connect-src 'self'",
-                f"form-action 'self' {self._provider.origin}",
-                "frame-ancestors 'none'",
-                "base-uri 'none'",
-            )
-        )
         self._app = self._routed(read_static(setup.theme))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,7 +130,9 @@ class Console:
         async def headed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = self._policy
+                # A form that signs out leads on to the provider.
+                leads = " ".join(("'self'", *self._provider.origins))
+                headers["Content-Security-Policy"] = POLICY.format(leads=leads)
                 headers.setdefault("Cache-Control", "no-store")
                 for name, value in HEADERS.items():
                     headers[name] = value
@@ -155,7 +148,7 @@ class Console:
             Route("/static/{name}", file, methods=["GET"]),
             Route("/", self._open("/", self._welcome), methods=["GET"]),
             Route(BEGIN, self._open(BEGIN, self._begin), methods=["GET"]),
-            Route(BACK, self._open(BACK, self._desk.back), methods=["GET"]),
+            Route(BACK, self._open(BACK, self._back), methods=["GET"]),
             Route(LANGUAGE_PATH, self._open(LANGUAGE_PATH, self._speak), methods=["GET"]),
             Route(LEAVE, self._open(LEAVE, self._leave), methods=["POST"]),
             Route(QUICK, self._open(QUICK, self._quit), methods=["GET"]),
@@ -220,9 +213,11 @@ class Console:
         async def answered(request: Request) -> Response:
             session = self._session(request)
             if session is None:
-                if COOKIE in request.cookies or request.method not in READING:
-                    raise SessionOver("SESSION_OVER", later("U bent niet meer aangemeld."))
-                return RedirectResponse(f"{BEGIN}?naar={_quoted(request)}", HTTPStatus.SEE_OTHER)
+                # A number of before this process started says nothing of who has it: he signs in and goes on.
+                ended = self.sessions.is_of_here(request.cookies.get(COOKIE, ""))
+                if ended or request.method not in READING:
+                    raise SessionOver(later("U bent niet meer aangemeld."), self._near(request))
+                return RedirectResponse(again(_where(request)), HTTPStatus.SEE_OTHER)
             self._pace.take(session.whose)
             if session.role not in page.roles:
                 raise RoleRefused(later("Deze pagina hoort niet bij uw rol."), page.roles[0].whose)
@@ -240,10 +235,15 @@ class Console:
         session = self._session(request)
         if session is not None and session.role.home != "/":
             return RedirectResponse(session.role.home, HTTPStatus.SEE_OTHER)
-        return self._plain(request, "welcome.html", HTTPStatus.OK, session=session)
+        left = None if session else self._desk.left(request)
+        answer = self._plain(request, "welcome.html", HTTPStatus.OK, session=session, left=left)
+        return answer if left is None else drop_leaving(answer)
 
     async def _begin(self, request: Request) -> Response:
         return await self._desk.begin(request, self._spoken(request).language)
+
+    async def _back(self, request: Request) -> Response:
+        return await self._desk.back(request, self._spoken(request).language)
 
     async def _leave(self, request: Request) -> Response:
         # Of somebody signed in no word came along either: his browser keeps the cookie back.
@@ -257,7 +257,7 @@ class Console:
         """Send somebody away at once, whoever he is; his session ends if he asked it himself."""
         answer = RedirectResponse(self._setup.away, HTTPStatus.SEE_OTHER)
         if request.headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}:
-            self.sessions.close(request.cookies.get(COOKIE, ""))
+            self.sessions.leave(request.cookies.get(COOKIE, ""))
             answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         return answer
 
@@ -270,6 +270,14 @@ class Console:
             LANGUAGE_COOKIE, language, max_age=LANGUAGE_S, secure=True, httponly=True, samesite="lax"
         )
         return answer
+
+    def _near(self, request: Request) -> str:
+        """Return the page that was asked; of a form, the one that it stood on, as its address tells."""
+        if request.method in READING:
+            return _where(request)
+        path = f"{request.url.path}/"
+        shown = (one.path for one in self.pages if "GET" in one.methods and "{" not in one.path)
+        return max((one for one in shown if path.startswith(f"{one}/")), key=len, default="/")
 
     async def _lost(self, request: Request, error: Exception) -> Response:
         """Answer what no route takes: another place, or another method."""
@@ -319,6 +327,5 @@ def find_pages() -> tuple[Page, ...]:
     return tuple(sorted(found, key=lambda page: (page.place, page.path)))
 
 
-def _quoted(request: Request) -> str:
-    where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return quote(where, safe="")
+def _where(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -23,7 +23,8 @@ ENDED_MAX: Final = 10_000
 NUMBER_BYTES: Final = 32
 MS_PER_S: Final = 1_000
 _SEPARATOR: Final = "."
-_PARTS: Final = 4
+_PARTS: Final = 6
+MARK_BYTES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Login:
     verifier: str = field(repr=False)
     state: str = field(repr=False)
     onward: str
+    began: float  # seconds since 1970
+    anew: bool = False  # whether he has to show again who he is, whatever the provider remembers
 
 
 class Logins:
@@ -43,14 +46,18 @@ class Logins:
         self._clock = clock
         self._fresh = fresh
         self._key = fresh(NUMBER_BYTES)
+        self._mark = _base64url(fresh(MARK_BYTES))
         self._ended: OrderedDict[str, float] = OrderedDict()  # number -> when it came back
 
-    def begin(self, onward: str) -> tuple[str, Login]:
+    def begin(self, onward: str, *, anew: bool = False) -> tuple[str, Login]:
         """Return what the browser keeps of a login that begins, and the login."""
         number = _base64url(self._fresh(NUMBER_BYTES))
-        began = str(int(self._clock() * MS_PER_S))
-        kept = _SEPARATOR.join((number, began, _base64url(onward.encode())))
-        return _SEPARATOR.join((kept, self._drawn("kept", kept))), self._login(number, onward)
+        began = int(self._clock() * MS_PER_S)
+        told = (self._mark, number, str(began), str(int(anew)), _base64url(onward.encode()))
+        kept = _SEPARATOR.join(told)
+        return _SEPARATOR.join((kept, self._drawn("kept", kept))), self._login(
+            number, onward, began, anew=anew
+        )
 
     def end(self, told: str, state: str) -> Login | None:
         """Return the login a browser comes back from, once; None for another browser's, or a late one."""
@@ -61,15 +68,28 @@ class Logins:
         if not hmac.compare_digest(seal, self._drawn("kept", kept)):
             return None
         # From here on it is as it was written here.
-        number, began, onward = parts[:-1]
-        login = self._login(number, urlsafe_b64decode(onward + "=" * (-len(onward) % 4)).decode())
+        _, number, began, anew, onward = parts[:-1]
+        login = self._login(number, _unfolded(onward), int(began), anew=anew == "1")
         now = self._clock()
         if not hmac.compare_digest(login.state.encode(), state.encode()) or number in self._ended:
             return None
-        if not 0 <= now - int(began) / MS_PER_S <= LOGIN_S_MAX:
+        if not 0 <= now - login.began <= LOGIN_S_MAX:
             return None
         self._end(number, now)
         return login
+
+    def begun_elsewhere(self, told: str) -> str | None:
+        """Return where a login led that began before this process did; None for any other.
+
+        Nobody vouches for what it says: it is to be looked at as an address that somebody typed.
+        """
+        parts = told.split(_SEPARATOR)
+        if len(parts) != _PARTS or parts[0] == self._mark:
+            return None
+        try:
+            return _unfolded(parts[-2])
+        except ValueError:
+            return None
 
     def _end(self, number: str, now: float) -> None:
         """Remember it for as long as it could come back once more."""
@@ -77,12 +97,14 @@ class Logins:
         while len(self._ended) > ENDED_MAX or next(iter(self._ended.values())) < now - LOGIN_S_MAX:
             self._ended.popitem(last=False)
 
-    def _login(self, number: str, onward: str) -> Login:
+    def _login(self, number: str, onward: str, began_ms: int, *, anew: bool) -> Login:
         return Login(
             self._drawn("nonce", number),
             self._drawn("verifier", number),
             self._drawn("state", number),
             onward,
+            began_ms / MS_PER_S,
+            anew,
         )
 
     def _drawn(self, what: str, about: str) -> str:
@@ -92,3 +114,8 @@ class Logins:
 
 def _base64url(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _unfolded(told: str) -> str:
+    """Return the text of a part. Raises ValueError for what is none."""
+    return urlsafe_b64decode(told.encode("ascii") + b"=" * (-len(told) % 4)).decode()

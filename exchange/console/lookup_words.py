@@ -176,9 +176,9 @@ async def ask(look: Look, request: Message, answer: type[_Answer], says: Mapping
         raise Refused(told, says[told], refused.status) from refused
 
 
-def asked_month(look: Look) -> str:
-    """Return the month of a form or an address, else the one before this one. Raises Refused."""
-    told = look.field("maand") or look.query.get("maand", "") or months_back(look)[1]
+def asked_month(look: Look, *, back: int = 1) -> str:
+    """Return the month of a form or an address, else the one so many before this one. Raises Refused."""
+    told = look.field("maand") or look.query.get("maand", "") or months_back(look)[back]
     if not _is_month(told):
         raise Refused("MONTH", later("Kies een maand, zoals 2026-10."))
     return told

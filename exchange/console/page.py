@@ -43,7 +43,10 @@ FOR: Final = later("voor")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A row of a room's `ROUTES`. `menu`: its Dutch word in the navigation, "" where it has none."""
+    """A row of a room's `ROUTES`. `menu`: its Dutch word in the navigation, "" where it has none.
+
+    `behind`: the address of the page in the navigation that it belongs to, where its own does not begin so.
+    """
 
     path: str  # as Starlette writes it: "/beslissing/{decision_id}"
     show: Callable[[Look], Awaitable[Response]]
@@ -51,6 +54,7 @@ class Page:
     menu: str = ""
     place: int = 100  # in the navigation, lowest first
     methods: tuple[str, ...] = ("GET",)
+    behind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +185,10 @@ class Framed:
         path = self.request.url.path
         if any(one.path == path for one in menu):
             return path
+        route = self.request.scope.get("route")
+        told = next((one.behind for one in self.shown.pages if route and one.path == route.path), "")
+        if any(one.path == told for one in menu):
+            return told
         return max((one.path for one in menu if path.startswith(f"{one.path}/")), key=len, default="")
 
     def _here(self, status: HTTPStatus) -> str:

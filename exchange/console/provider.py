@@ -1,17 +1,17 @@
 """The identity provider: who signs in, told by OpenID Connect with PKCE.
 
 Promises: an ID token counts only when a key of the provider signed it, for this client, with the nonce of
-this login, in its time; algorithms are ours to name, never the token's; nothing of it is kept but the claims
-that make a session.
-Source: OpenID Connect Core 1.0 (3.1.3.7), Discovery 1.0; RFC 7636 (PKCE), RFC 9207 (iss in the answer),
-RFC 9700 (best current practice).
+this login, in its time; algorithms are ours to name, never the token's; nothing of it is kept here.
+Source: OpenID Connect Core 1.0 (3.1.2.1, 3.1.3.7), Discovery 1.0, RP-Initiated Logout 1.0; RFC 7636 (PKCE),
+RFC 9207 (iss in the answer), RFC 9700 (best current practice).
 """
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from authlib.common.errors import AuthlibBaseError
@@ -43,6 +43,10 @@ TOKEN_CHARS_MAX: Final = 16_384
 _AWAY: Final = later("De aanmelddienst is niet bereikbaar. Probeer het later opnieuw.")
 _NOT_RIGHT: Final = later("Het antwoord van de aanmelddienst klopt niet. Meld u opnieuw aan.")
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+# Nothing in it ends the line of a policy that names it.
+_is_netloc = re.compile(
+    r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]{2,45}\](?::[0-9]{1,5})?", re.ASCII
+).fullmatch
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -57,6 +61,13 @@ class Registration:
     authority: str = ""
 
 
+class Proven(NamedTuple):
+    """Who signed in: what his ID token says, and the token itself."""
+
+    claims: Mapping[str, Any]
+    token: str
+
+
 class Provider:
     """Owned by the event loop. Its metadata are fetched at the first login, and anew each hour."""
 
@@ -69,10 +80,10 @@ class Provider:
         self._tls = ssl.create_default_context(cadata=registration.authority or None)
 
     @property
-    def origin(self) -> str:
-        """Where forms may lead besides here: the provider, at the end of a session."""
-        at = urlsplit(self._registered.issuer)
-        return f"{at.scheme}://{at.netloc}"
+    def origins(self) -> tuple[str, ...]:
+        """Where forms may lead besides here: the provider, and where it ends sessions."""
+        places = (self._registered.issuer, self._end_session())
+        return tuple(dict.fromkeys(filter(None, map(_origin, places))))
 
     async def begin(self, login: Login, language: str) -> str:
         """Return where a person signs in. Raises LoginRefused."""
@@ -85,11 +96,12 @@ class Provider:
                 nonce=login.nonce,
                 max_age=AUTH_AGE_S_MAX,
                 ui_locales=language,
+                **({"prompt": "login"} if login.anew else {}),
             )
         return str(address)
 
-    async def finish(self, login: Login, answer: Mapping[str, str]) -> Mapping[str, Any]:
-        """Return the claims of the ID token that a code brings. Raises LoginRefused."""
+    async def finish(self, login: Login, answer: Mapping[str, str]) -> Proven:
+        """Return who signed in, by the ID token that a code brings. Raises LoginRefused."""
         if answer.get("iss", self._registered.issuer) != self._registered.issuer:
             raise LoginRefused("OTHER_ISSUER", _NOT_RIGHT)
         if "error" in answer or not answer.get("code"):
@@ -113,18 +125,27 @@ class Provider:
             if not isinstance(token, str) or len(token) > TOKEN_CHARS_MAX:
                 raise LoginRefused("NO_ID_TOKEN", _NOT_RIGHT)
             signed = await self._signed(http, token)
-        return self._judged(signed, login, str(told.get("access_token", "")))
+        return Proven(self._judged(signed, login, str(told.get("access_token", ""))), token)
 
-    async def leave(self, back: str) -> str:
-        """Return where a session at the provider ends; ours where it has no such place."""
+    async def leave(self, back: str, state: str, id_token: str) -> str:
+        """Return where a session at the provider ends, "" where it has no such place. Raises LoginRefused.
+
+        From there a person comes back with `state`. `id_token` says whose session it is; where there is none,
+        the provider sees that by its own cookie, and may ask him.
+        """
         async with self._http() as http:
-            metadata = await self._told(http)
-        place = metadata.get("end_session_endpoint")
-        if not isinstance(place, str) or not _is_safe(place):
-            return back
-        # Without the ID token: it may hold a BSN, so it was not kept.
-        asked = {"client_id": self._registered.client_id, "post_logout_redirect_uri": back}
+            await self._told(http)
+        place = self._end_session()
+        if not place:
+            return ""
+        asked = {"client_id": self._registered.client_id, "post_logout_redirect_uri": back, "state": state}
+        if id_token:
+            asked = {"id_token_hint": id_token} | asked
         return f"{place}{'&' if '?' in place else '?'}{urlencode(asked)}"
+
+    def _end_session(self) -> str:
+        place = self._metadata.get("end_session_endpoint")
+        return place if isinstance(place, str) and _is_safe(place) and _origin(place) else ""
 
     def _http(self) -> AsyncOAuth2Client:
         mine = self._registered
@@ -210,6 +231,12 @@ class Provider:
         if not isinstance(told, dict):
             raise LoginRefused("PROVIDER_DIFFERS", _NOT_RIGHT)
         return told
+
+
+def _origin(address: str) -> str:
+    """Return whose place this is, as a policy for browsers names it; "" where that cannot be said."""
+    at = urlsplit(address)
+    return f"{at.scheme}://{at.netloc}" if _is_netloc(at.netloc) else ""
 
 
 def _is_safe(address: str) -> bool:

@@ -45,9 +45,13 @@ class LoginRefused(Refused):
 
 
 class SessionOver(Refused):
-    """There is no such session any more, or there never was."""
+    """There is no such session any more, or there never was; `back` is where he may go on once signed in."""
 
     status = HTTPStatus.UNAUTHORIZED
+
+    def __init__(self, sentence: str, back: str) -> None:
+        super().__init__("SESSION_OVER", sentence)
+        self.back = back
 
 
 class RoleRefused(Refused):

@@ -62,8 +62,18 @@ REPRESENTATIVE: Final = Role(
     later("inwoners"),
     "/mijn/1",
 )
+# Who keeps a resident's money: what is about money is all that he sees.
+MONEY: Final = Role(
+    "money",
+    "wettelijk-vertegenwoordiger",
+    "vertegenwoordiger",
+    later("Bewindvoerder van een ander"),
+    later("bewindvoerders"),
+    "/mijn/7",
+)
 # Whose the pages of a resident are: his own, and those of who acts for him.
 IN_PERSON: Final = (RESIDENT, REPRESENTATIVE)
+NO_STAFF: Final = (*IN_PERSON, MONEY)
 # Nobody's: in this task the organisation itself recognises who signs in as a resident, before he is one.
 DESK: Final = Role("desk", "college:WMO", "aanmelding", "", "")
 INSIGHT: Final = Role("insight", "beleid", "beleid", later("Beleid"), later("beleidsmedewerkers"), "/inzicht")

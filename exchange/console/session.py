@@ -1,9 +1,9 @@
 """Sessions: who is signed in, kept here and nowhere else; a browser holds a random number.
 
 Promises: a number is 256 bits, drawn anew at each login, kept as its hash only; a session ends after fifteen
-minutes without a page and eight hours after the login, whatever is done; it holds no BSN and no token of the
-provider. All sessions end with the process.
-Source: OWASP ASVS 5.0 chapter 7 (session management); RFC 6265bis (cookie prefixes).
+minutes without a page and eight hours after the login, whatever is done; it holds no BSN, and of the provider
+no token in which one may stand. Who left comes in again by showing anew who he is. All end with the process.
+Source: OWASP ASVS 5.0 chapter 7 (session management); RFC 6265bis (cookie prefixes); ADR 173.
 """
 
 from __future__ import annotations
@@ -25,20 +25,29 @@ if TYPE_CHECKING:
 
 COOKIE: Final = "__Host-console"
 LOGIN_COOKIE: Final = "__Host-login"
+# What a browser that signed out was told of the provider.
+LEAVING_COOKIE: Final = "__Host-leaving"
 IDLE_S_MAX: Final = 15 * 60
 LIFE_S_MAX: Final = 8 * 60 * 60
+MINUTE_S: Final = 60
 SESSIONS_MAX: Final = 10_000
 # Whoever signs in a thousand times pushes out himself and nobody else.
 SESSIONS_OF_ONE_MAX: Final = 20
+LEFT_MAX: Final = 10_000
 ID_BYTES: Final = 32
+MARK_BYTES: Final = 6
 UUID_BYTES: Final = 16
 
 
 class Represented(NamedTuple):
-    """Somebody a person acted for in this session: what he calls him, and whom the organisation knows."""
+    """Somebody a person acted for in this session: what he calls him, and whom the organisation knows.
+
+    `plan`: which plan, where he keeps the money of who it is about.
+    """
 
     name: str
     resident: bytes
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,10 @@ class Session:
     himself: bytes | None = field(default=None, repr=False)
     represented: tuple[Represented, ...] = field(default=(), repr=False)
     acting: str = field(default="", repr=False)
+    plan: str = field(default="", repr=False)
     tries: int = 0  # how often he named somebody he may not act for
+    # With this the provider is told who signs out; "" where its token may hold a BSN.
+    id_token: str = field(default="", repr=False)
 
     @property
     def whose(self) -> tuple[str, str, bytes | None]:
@@ -78,6 +90,10 @@ class Sessions:
         self._clock = clock
         self._fresh = fresh
         self._sessions: OrderedDict[bytes, tuple[Session, float]] = OrderedDict()
+        # By person, when he showed who he is for the session he left: in the order of leaving.
+        self._left: OrderedDict[tuple[str, str, bytes | None], int] = OrderedDict()
+        # What every number of this process begins with; it says nothing, and nobody comes in by it.
+        self._mark = urlsafe_b64encode(fresh(MARK_BYTES)).decode()
         self.logins = Logins(clock, fresh)
 
     def word(self) -> str:
@@ -92,7 +108,7 @@ class Sessions:
 
     def open(self, session: Session) -> str:
         """Return the number of a new session."""
-        number = self.word()
+        number = self._mark + self.word()
         self._forget()
         # In the order of last use.
         same_person = [key for key, (one, _) in self._sessions.items() if one.whose == session.whose]
@@ -128,6 +144,30 @@ class Sessions:
     def close(self, number: str) -> None:
         """End a session; one that has ended stays so."""
         self._sessions.pop(_key(number), None)
+
+    def leave(self, number: str) -> Session | None:
+        """End a session as who left it; return it where it went on."""
+        session = self.peek(number)
+        self.close(number)
+        if session is not None:
+            self._left[session.whose] = max(session.auth_time, self._left.pop(session.whose, 0))
+            # What was shown so long ago lets nobody in any more, whoever left.
+            while self._left and (
+                len(self._left) > LEFT_MAX or self._is_old(next(iter(self._left.values())))
+            ):
+                self._left.popitem(last=False)
+        return session
+
+    def has_left(self, session: Session) -> bool:
+        """Tell whether a session would stand on what a person showed before he left."""
+        return session.auth_time <= self._left.get(session.whose, 0)
+
+    def is_of_here(self, number: str) -> bool:
+        """Tell whether this process may have given a number, or one before it did."""
+        return number.startswith(self._mark)
+
+    def _is_old(self, auth_time: int) -> bool:
+        return auth_time < self._clock() - LIFE_S_MAX - MINUTE_S
 
     def _goes_on(self, session: Session, used: float) -> bool:
         """Tell whether a session has time left. A clock set back ends it too."""

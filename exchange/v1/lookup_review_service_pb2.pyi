@@ -313,7 +313,7 @@ Global___ListNamesRequestsRequest: _TypeAlias = ListNamesRequestsRequest  # noqa
 
 @_typing.final
 class NamesRequest(_message.Message):
-    """One request for names. It says which organisation asked and not who: who asked is refused when he agrees."""
+    """One request for names. It says which organisation asked, and to who asked that it was he; to nobody else who."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -323,6 +323,7 @@ class NamesRequest(_message.Message):
     ORGANISATION_FIELD_NUMBER: _builtins.int
     REQUEST_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    ASKED_BY_CALLER_FIELD_NUMBER: _builtins.int
     names_request_id: _builtins.str
     """By which a second person agrees."""
     of_task: _builtins.str
@@ -331,6 +332,8 @@ class NamesRequest(_message.Message):
     """Why."""
     organisation: _builtins.str
     """OIN of who asked."""
+    asked_by_caller: _builtins.bool
+    """Whether who reads this asked it: his own agreement is refused (SAME_PERSON)."""
     @_builtins.property
     def request_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -348,10 +351,11 @@ class NamesRequest(_message.Message):
         organisation: _builtins.str = ...,
         request_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        asked_by_caller: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "request_time", b"request_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "names_request_id", b"names_request_id", "of_task", b"of_task", "organisation", b"organisation", "reason", b"reason", "request_time", b"request_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_by_caller", b"asked_by_caller", "end_time", b"end_time", "names_request_id", b"names_request_id", "of_task", b"of_task", "organisation", b"organisation", "reason", b"reason", "request_time", b"request_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

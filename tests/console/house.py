@@ -40,12 +40,13 @@ class House:
         town: Town,
         folder: Path,
         bsn: str,
+        provided: Mapping[str, Any] | None = None,  # how its provider is, besides as always
         **changes: Any,  # noqa: ANN401 -- any setting
     ) -> None:
         self.town = town
         self.bsn = bsn
         self.people: tuple[Somebody, ...] = (*PEOPLE, *REPRESENTATIVES, resident(bsn, 1))
-        self.provider = IdentityProvider(self.people, client_secret=SECRET).start()
+        self.provider = IdentityProvider(self.people, client_secret=SECRET, **(provided or {})).start()
         folder.mkdir(parents=True, exist_ok=True)
         secret = folder / "secret"
         secret.write_text(SECRET)
@@ -63,20 +64,32 @@ class House:
         self._door: ConsoleDoor | None = None
         self._clients: list[httpx2.AsyncClient] = []
 
-        async def opened() -> Any:  # noqa: ANN401 -- a Console
+        async def opened() -> None:
             self.line = line_of(self.settings, town.target, town.now)
-            return console_of(self.settings, HERE, self.line, log=self._log, clock=town.now, fresh=os.urandom)
 
-        self.app = town.run(opened)
+        town.run(opened)
+        self.restart()
 
-    def open_door(self) -> str:
-        """Serve it over HTTPS too, for browsers; return its address."""
+    def restart(self) -> None:
+        """Let another console take its place, as after a restart: it knows nothing of before."""
+
+        async def begun() -> Any:  # noqa: ANN401 -- a Console
+            made = {"log": self._log, "clock": self.town.now, "fresh": os.urandom}
+            return console_of(self.settings, HERE, self.line, **made)
+
+        self.app = self.town.run(begun)
+
+    def open_door(self, port: int = 0) -> str:
+        """Serve it over HTTPS too, for browsers; return its address. Opened again, the one before is shut."""
         from exchange.wiring.service import door_material
 
-        material, _, _ = door_material(self.settings)
+        settings = self.settings.model_copy(update={"console_port": port})
+        material, _, _ = door_material(settings)
 
         async def opened() -> str:
-            self._door = ConsoleDoor(self.settings, material, self._log, self.town.now)
+            if self._door is not None:
+                await self._door.stop(1.0)
+            self._door = ConsoleDoor(settings, material, self._log, self.town.now)
             return await self._door.start()
 
         return str(self.town.run(opened))

@@ -155,10 +155,13 @@ def test_a_login_in_a_cookie_is_of_this_console_unchanged_once_and_in_time() -> 
     assert all(len(one) == 43 and one not in kept for one in secrets)
     assert not secrets & set(vars_of(ours.begin("/mijn/1")[1]))
     parts = kept.split(".")
-    later = str(int(parts[1]) + 1)
-    foreign = ".".join((parts[0], later, *parts[2:]))
+    later = str(int(parts[2]) + 1)
+    foreign = ".".join((*parts[:2], later, *parts[3:]))
     for wrong in ("", "...", foreign, kept[:-1], f"{kept}.", kept.upper(), "é" + kept, other.begin("/")[0]):
         assert ours.end(wrong, login.state) is None
+    # Only one of before this console is begun once more: it leads to where it says, and proves nothing.
+    assert ours.begun_elsewhere(other.begin("/grootboek")[0]) == "/grootboek"
+    assert [ours.begun_elsewhere(one) for one in (kept, foreign, "", "....", kept[:-1])] == [None] * 5
     assert ours.end(kept, "") is None
     seconds[0] -= 0.002
     assert ours.end(kept, login.state) is None, "a clock set back ends it"

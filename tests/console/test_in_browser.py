@@ -306,7 +306,8 @@ def test_everything_reads_and_records_without_javascript(browser: Any, url: str,
         page.get_by_text("Bewijs van 3 bladen naar nu").wait_for()
         page.get_by_role("link", name="English").click()
         page.get_by_role("button", name="Sign out").click()
-        page.wait_for_url(f"{url}/")
+        page.wait_for_url(lambda at: at.startswith(f"{url}/?state="))
+        page.get_by_text("You are signed out, here and at the identity provider.").wait_for()
         page.get_by_role("link", name="Sign in").wait_for()
     finally:
         window.close()

@@ -131,6 +131,7 @@ def test_a_chart_says_what_its_table_says() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        ({"andere": ["4", "<b>"]}, "twee cijfers"),
         ({"rij": [], "andere": ""}, "ten minste één voorziening"),
         ({"rij": ["custom"]}, "ten minste één voorziening"),
         ({"rij": ["<script>"]}, "ten minste één voorziening"),
@@ -157,7 +158,39 @@ def test_what_is_no_table_is_told_and_spends_nothing(
         assert answer.status_code == 400, place
         assert says in html.unescape(answer.text)
         assert "<script>" not in answer.text
-    assert house.town.core.reader.head() == head
+        assert "<b>" not in answer.text
+    # Looking at the year is recorded, and no more than that.
+    assert (house.town.core.reader.head() == head) == ("jaar" in change)
+    assert house.town.state("insight", "2018") is None
+
+
+def test_an_error_stands_at_its_field_and_what_was_filled_in_stays(policy: Visitor) -> None:
+    wrong: Form = {"rij": [], "andere": "", "leefgebied": [], "prijs": "", "waarom": ""}
+    text = sent(policy, "/inzicht/prijs", ASKED | wrong).text
+    summary = text.partition('role="alert" tabindex="-1" autofocus>')[2].partition("</div>")[0]
+    assert re.findall('href="#([a-z]+)"', summary) == ["rij", "leefgebied", "prijs", "waarom"]
+    for name in ("rij", "leefgebied", "prijs", "waarom"):
+        assert len(re.findall(f' id="{name}"', text)) == 1, "the summary leads to it"
+        assert f'<p class="fault" id="{name}-fout">' in text
+        assert re.search(f'aria-describedby="[^"]*{name}-fout"', text), name
+    assert (
+        '<textarea id="waarom" name="waarom" maxlength="1000" aria-describedby="waarom-hint waarom-fout"'
+        in text
+    )
+    assert 'aria-describedby="prijs-fout" aria-invalid="true"' in text
+    other = sent(policy, "/inzicht/prijs", ASKED | {"andere": "4", "waarom": "Voor <b>."}).text
+    assert re.search(
+        r'name="andere"[^>]* value="4" aria-describedby="andere-hint andere-fout" aria-inv', other
+    )
+    assert other.count('aria-invalid="true"') == 1
+    assert "Voor &lt;b&gt;.</textarea>" in other
+    for kept in ('value="own_network" checked', 'value="housing" checked', 'value="400" checked'):
+        assert kept in other
+    assert 'value="finance" checked' not in other
+    english = policy.get("/taal/en")
+    assert english.status_code == 303
+    assert "Choose at least one" in sent(policy, "/inzicht/prijs", ASKED | wrong).text
+    policy.get("/taal/nl")
 
 
 @pytest.mark.parametrize("told", ["x", "..%2f..%2fetc", "%00", "<script>", "a" * 3_000])

@@ -132,8 +132,14 @@ def test_a_month_is_counted_without_people(month: Month, officer: Visitor) -> No
     assert TASK in page.text
     assert "alleen totalen" in page.text
     assert month.professional not in page.text
-    # Without a month it is the one before: that is over.
-    assert "<strong>2</strong>" in officer.get("/toezicht").text
+    assert "<strong>2</strong>" in page.text
+    assert '<a href="/toezicht">Bekijk de maand die nu loopt</a>' in page.text
+    # Without a month it is the one that runs, which says so and leads to the one before; no sample of it is.
+    now = officer.get("/toezicht").text
+    assert f'value="{month.town.now():%Y-%m}" selected' in now
+    assert "Deze maand loopt nog" in now
+    assert "de laatste maand die voorbij is" in now
+    assert "/toezicht/steekproef" not in now
     one = officer.get(month.at("cel", taak=TASK))
     assert "<strong>3</strong>" in one.text
     assert month.professional not in one.text
@@ -152,10 +158,14 @@ def test_names_take_a_reason_and_a_second_person(month: Month, officer: Visitor)
     assert (empty.status_code, "Schrijf op waarom" in empty.text) == (400, True)
     reason = asked_for(month, officer, 2)
     # Whoever asked is told that somebody else agrees; a keeper and another officer see why, and no name.
-    own = sent(officer, "/toezicht/instemmen", waiting(officer, month, reason))
+    keeper = house.as_(KEEPER)
+    assert waiting(officer, month, reason) == {}
+    asked = officer.get(month.at("verzoeken")).text
+    assert "U vroeg dit zelf. Een collega of de beheerder moet instemmen." in asked
+    own = sent(officer, "/toezicht/instemmen", waiting(keeper, month, reason))
     assert own.status_code == 409
     assert SAYS["SAME_PERSON"] in html.unescape(own.text)
-    keeper = house.as_(KEEPER)
+    assert "U vroeg dit zelf" not in house.as_(OFFICER_2).get(month.at("verzoeken")).text
     listed = keeper.get("/toezicht/verzoeken")
     assert reason in listed.text
     assert month.professional not in listed.text
@@ -180,6 +190,7 @@ def test_names_take_a_reason_and_a_second_person(month: Month, officer: Visitor)
     assert re.search(r'class="oin">[0-9]{20}</span></p>\n<p>Vraag de professional', names.text)
     assert officer.get(month.at("onverklaard", taak=TASK, kenmerk="1")).status_code == 200
     assert "Lees de namen" in officer.get(month.at("cel", taak=TASK)).text
+    assert "Lees de namen" not in house.as_(OFFICER_2).get(month.at("cel", taak=TASK)).text
     # To who asked, and to nobody else.
     assert house.as_(OFFICER_2).get(month.at("onverklaard", taak=TASK)).status_code == 409
 

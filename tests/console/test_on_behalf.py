@@ -79,12 +79,23 @@ def test_each_page_says_for_whom_and_he_comes_back_to_himself(house: House, sem:
         assert sem.bsn not in text
         assert house.bsn not in text
     assert WORDS in words_of(visitor.get("/mijn/1").text)
+    assert "<h1>Mijn plan (voor Sem)</h1>" in visitor.get("/mijn/1").text
+    # Where it is chosen it stands once.
+    assert "<h1>Voor wie</h1>" in visitor.get("/mijn/6").text
     # What he looked at himself does not hide who else did; all of it is one choice away.
     assert "Uw vertegenwoordiger vroeg" not in visitor.get("/mijn/2").text
     assert "Uw vertegenwoordiger vroeg" in visitor.get("/mijn/2?wie=1").text
     assert "Namens een ander" in visitor.get("/mijn/1").text
     visitor.get("/taal/en")
     assert "You are doing this for Sem." in visitor.get("/mijn/1").text
+    # What is on record in Dutch is told in English first, from the same record.
+    looked = words_of(visitor.get("/mijn/2?wie=1").text)
+    told = (
+        "Your representative asked for data, to look at your data. What was given was allowed by AVG art. 15."
+    )
+    assert f"{told} This explanation is on record in Dutch: Uw vertegenwoordiger vroeg gegevens" in looked
+    assert "Whether you speak for somebody" in looked
+    assert "Relations" not in looked
     visitor.get("/taal/nl")
     back = form_of(visitor, "/mijn/6", "/mijn/6/kies", wie="0")
     assert visitor.post("/mijn/6/kies", back).headers["location"] == "/mijn/1"

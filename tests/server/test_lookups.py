@@ -181,6 +181,9 @@ def test_names_take_a_reason_and_a_second_person_and_are_of_one_cell(reviewed: R
     told = {one.names_request_id: one for one in reviewed.asked(second).requests}[request]
     assert (told.of_task, told.reason) == (TASK, "Twee inzages zonder verklaring.")
     assert not told.HasField("end_time")
+    # Who asked is told so, in any of his tasks; to another it is not told who.
+    to = [reviewed.asked(reviewed.person(*who)).requests for who in (("fg", "fg-1"), ("beheer", "FG-1"))]
+    assert [one.asked_by_caller for one in (to[0][0], to[1][0], told)] == [True, True, False]
     other = partial(reviewed.approved, second, request, of_task="college:JW")
     assert rule_of(other) == "NO_SUCH_NAMES_REQUEST"
     end = reviewed.approved(second, request).end_time

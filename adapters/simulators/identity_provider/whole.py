@@ -1,7 +1,8 @@
 """The provider: discovery, keys, a page to pick a person on, a token for a code, the end of a session.
 
 Promises: answers on loopback only; a code is of one client, one place to return to and one PKCE challenge,
-and works once, for a minute; the key is drawn at the start and dies with the process.
+and works once, for a minute; the key is drawn at the start and dies with the process. Where it remembers
+people, who comes back with its cookie is not asked again, unless the client wants him asked, until he leaves.
 Source: OpenID Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0; RFC 7636, RFC 9207.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 CODE_S: Final = 60
 TOKEN_S: Final = 300
 CODES_MAX: Final = 1_000
+COOKIE: Final = "simulated-provider"
 BODY_BYTES_MAX: Final = 16_384
 _BAD: Final = 400
 _SEE_OTHER: Final = 303
@@ -51,10 +54,22 @@ class Asked:
     nonce: str
     challenge: str
     at: float
+    auth_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Somebody who showed who he is, and when: seconds since 1970."""
+
+    person: Somebody
+    auth_time: int
 
 
 class IdentityProvider:
-    """One provider with one client. Owned by who starts it; `redirect_uris` where that client may be."""
+    """One provider with one client. Owned by who starts it.
+
+    `remembers`: whether it has sessions of its own; `ends_sessions`: whether a client can have one ended.
+    """
 
     def __init__(
         self,
@@ -64,11 +79,16 @@ class IdentityProvider:
         client_secret: str = "",
         tls: ssl.SSLContext | None = None,
         port: int = 0,
+        remembers: bool = False,
+        ends_sessions: bool = True,
     ) -> None:
         self._people = {person.subject: person for person in people}
         self._client_id = client_id
         self._secret = client_secret
+        self._remembers = remembers
+        self._ends_sessions = ends_sessions
         self._codes: dict[str, Asked] = {}
+        self._sessions: dict[str, Remembered] = {}
         # By which a person signs in; who moves the clock of a whole exchange moves this one too.
         self.clock: Callable[[], float] = time.time
         self._key = ECKey.generate_key("P-256", {"kid": secrets.token_hex(8), "use": "sig", "alg": "ES256"})
@@ -116,12 +136,12 @@ class IdentityProvider:
     def _app(self) -> Starlette:
         return Starlette(
             routes=[
+                *([Route("/end_session", self._end_session, methods=["GET"])] if self._ends_sessions else ()),
                 Route("/.well-known/openid-configuration", self._configuration, methods=["GET"]),
                 Route("/jwks", self._jwks, methods=["GET"]),
                 Route("/authorize", self._authorize, methods=["GET"]),
                 Route("/chosen", self._chosen, methods=["GET"]),
                 Route("/token", self._token, methods=["POST"]),
-                Route("/end_session", self._end_session, methods=["GET"]),
             ]
         )
 
@@ -135,7 +155,7 @@ class IdentityProvider:
                 "authorization_endpoint": f"{issuer}/authorize",
                 "token_endpoint": f"{issuer}/token",
                 "jwks_uri": f"{issuer}/jwks",
-                "end_session_endpoint": f"{issuer}/end_session",
+                **({"end_session_endpoint": f"{issuer}/end_session"} if self._ends_sessions else {}),
                 "response_types_supported": ["code"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["ES256"],
@@ -153,6 +173,9 @@ class IdentityProvider:
         asked = dict(request.query_params)
         if (wrong := self._outside(request) or self._unfit(asked)) is not None:
             return wrong
+        known = self._sessions.get(request.cookies.get(COOKIE, ""))
+        if known is not None and asked.get("prompt") != "login":
+            return self._given(asked, known)
         rows = "".join(_choice(one, asked) for one in list(self._people.values()))
         return HTMLResponse(
             '<!DOCTYPE html><html lang="nl"><head><meta charset="utf-8"><title>Wie bent u?</title>'
@@ -168,11 +191,28 @@ class IdentityProvider:
         person = self._people.get(asked.get("subject", ""))
         if person is None:
             return _no("there is no such person")
+        shown = Remembered(person, int(self.clock()))
+        answer = self._given(asked, shown)
+        if self._remembers:
+            number = secrets.token_urlsafe(32)
+            while len(self._sessions) >= CODES_MAX:
+                del self._sessions[next(iter(self._sessions))]
+            self._sessions[number] = shown
+            answer.set_cookie(COOKIE, number, httponly=True, samesite="lax")
+        return answer
+
+    def _given(self, asked: dict[str, str], shown: Remembered) -> Response:
+        """Send somebody back with a code."""
         code = secrets.token_urlsafe(32)
         while len(self._codes) >= CODES_MAX:
             del self._codes[next(iter(self._codes))]
         self._codes[code] = Asked(
-            person, asked["redirect_uri"], asked.get("nonce", ""), asked["code_challenge"], time.monotonic()
+            shown.person,
+            asked["redirect_uri"],
+            asked.get("nonce", ""),
+            asked["code_challenge"],
+            time.monotonic(),
+            shown.auth_time,
         )
         back = urlencode({"code": code, "state": asked.get("state", ""), "iss": self.issuer})
         return RedirectResponse(f"{asked['redirect_uri']}?{back}", _SEE_OTHER)
@@ -193,17 +233,38 @@ class IdentityProvider:
             or challenge_of(told.get("code_verifier", "")) != asked.challenge
         ):
             return JSONResponse({"error": "invalid_grant"}, _BAD)
-        token = self.sign(self.claims_of(asked.person, asked.nonce))
+        claims = self.claims_of(asked.person, asked.nonce)
+        if self._remembers:
+            claims["auth_time"] = asked.auth_time
+        token = self.sign(claims)
         given = {"access_token": secrets.token_urlsafe(16), "token_type": "Bearer", "expires_in": TOKEN_S}
         return JSONResponse(given | {"id_token": token}, headers={"Cache-Control": "no-store"})
 
     async def _end_session(self, request: Request) -> Response:
-        back = request.query_params.get("post_logout_redirect_uri", "")
+        told = request.query_params
+        back, hint = told.get("post_logout_redirect_uri", ""), told.get("id_token_hint", "")
         if (wrong := self._outside(request)) is not None:
             return wrong
-        if request.query_params.get("client_id") != self._client_id or not _is_here(back):
+        if told.get("client_id") != self._client_id or not _is_here(back):
             return _no("this client may not return there")
-        return RedirectResponse(back, _SEE_OTHER)
+        number = request.cookies.get(COOKIE, "")
+        known = self._sessions.get(number)
+        if hint and not self._is_of(hint, known):
+            return _no("this is no token of ours, or of somebody else than who is signed in")
+        self._sessions.pop(number, None)
+        state = f"?{urlencode({'state': told['state']})}" if told.get("state") else ""
+        answer = RedirectResponse(f"{back}{state}", _SEE_OTHER)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="lax")
+        return answer
+
+    def _is_of(self, hint: str, known: Remembered | None) -> bool:
+        """Tell whether a token is of here, for this client and of who is signed in, however old it is."""
+        try:
+            claims = jwt.decode(hint, self._key, algorithms=["ES256"]).claims
+        except (JoseError, ValueError):
+            return False
+        ours = (claims.get("iss"), claims.get("aud")) == (self.issuer, self._client_id)
+        return ours and (known is None or claims.get("sub") == known.person.subject)
 
     def _outside(self, request: Request) -> Response | None:
         """Refuse who comes by another name than this machine's own."""

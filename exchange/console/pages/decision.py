@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from exchange.console.page import Look
 
 PLACE: Final = "/beslissing/{decision_id}"
+# Where somebody chose it out of, mostly.
+LISTED: Final = "/raadplegingen"
 _is_id = re.compile(r"[A-Za-z0-9:._@+-]{1,60}", re.ASCII).fullmatch
 _NONE: Final = later("Er is geen beslissing met dit nummer, of zij is niet van uw organisatie.")
 _GONE: Final = later("Van deze beslissing is geen plaats bekend: zij kan niet opnieuw worden beoordeeld.")
@@ -189,6 +191,6 @@ async def _proof(look: Look, leaf: int) -> Proven:
 
 
 ROUTES: Final = (
-    Page(PLACE, show, (OFFICER,)),
-    Page(PLACE, judge_again, (OFFICER,), methods=("POST",)),
+    Page(PLACE, show, (OFFICER,), behind=LISTED),
+    Page(PLACE, judge_again, (OFFICER,), methods=("POST",), behind=LISTED),
 )

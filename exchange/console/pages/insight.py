@@ -32,7 +32,7 @@ from exchange.v1 import common_pb2 as common
 from exchange.v1 import insight_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.responses import Response
 
@@ -45,6 +45,8 @@ ROWS_MAX: Final = 40
 THOUSANDTHS: Final = 1_000
 WHY_CHARS_MAX: Final = 1_000
 CUSTOM: Final = "custom"
+# Of what is filled in, as far as it is no box to tick, so much is written into the page again.
+TEXTS: Final = {"andere": 120, "prijs": 5, "waarom": WHY_CHARS_MAX}
 _PREFIX: Final = "LIFE_DOMAIN_"
 _is_category = re.compile(r"[0-9]{2}").fullmatch
 _is_year = re.compile(r"(?:19|20)[0-9]{2}").fullmatch
@@ -81,10 +83,16 @@ class Bar(NamedTuple):
 
 async def show(look: Look) -> Response:
     """Show a year: what it spent, its tables, and a form for another."""
-    year = asked_year(look)
+    return await _year(look, {})
+
+
+async def _year(look: Look, faults: Mapping[str, str]) -> Response:
+    """Show a year; where a form has faults, with what was filled in and what is wrong beside each field."""
+    year, form = asked_year(look), look.form
     answer = await _tables(look, year)
     return look.page(
         "insight.html",
+        HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK,
         year=year,
         years=[look.now.year - back for back in range(YEARS_SHOWN)],
         budget=answer.budget,
@@ -92,13 +100,18 @@ async def show(look: Look) -> Response:
         rows_offered=ROWS_OFFERED,
         domains_offered=DOMAIN_NAMES,
         costs=COSTS,
+        faults=faults,
+        ticked={name: set() if form is None else set(form.getlist(name)) for name in ("rij", "leefgebied")},
+        said={name: look.field(name)[:most] for name, most in TEXTS.items()},
         **_words(look),
     )
 
 
 async def price(look: Look) -> Response:
     """Say what a table would cost, before anything is spent."""
-    wanted = _wanted(look)
+    wanted, faults = _wanted(look)
+    if wanted is None:
+        return await _year(look, faults)
     answer = await _tables(look, wanted.year)
     known = next((one for one in answer.tables if _cells_of(one) == wanted.cells), None)
     left = answer.budget.total_thousandths - answer.budget.spent_thousandths
@@ -117,7 +130,9 @@ async def price(look: Look) -> Response:
 
 async def publish(look: Look) -> Response:
     """Publish a table, and spend what it costs."""
-    wanted = _wanted(look)
+    wanted, faults = _wanted(look)
+    if wanted is None:
+        return await _year(look, faults)
     request = pb.PublishTableRequest(
         request_id=look.field("request_id"),
         claim=publish_claim(wanted.why),
@@ -186,27 +201,29 @@ def asked_year(look: Look) -> int:
     return int(told)
 
 
-def _wanted(look: Look) -> Wanted:
-    """Return what a form asks for. Raises Refused for what nobody can ask."""
-    form = look.form
+def _wanted(look: Look) -> tuple[Wanted | None, dict[str, str]]:
+    """Return what a form asks for; or nothing, and what is wrong by the name of its field. Raises Refused."""
+    form, year, faults = look.form, asked_year(look), dict[str, str]()
     assert form is not None, "these pages are forms"
     rows = [one for one in form.getlist("rij") if isinstance(one, str)]
     others = look.field("andere").replace(",", " ").split()
     if not all(map(_is_category, others)):
-        raise Refused("ROWS", later("Een productcategorie is twee cijfers, zoals 45."))
+        faults["andere"] = later("Een productcategorie is twee cijfers, zoals 45.")
     rows = list(dict.fromkeys([*rows, *(f"{CUSTOM}/{one}" for one in others)]))
-    if not 1 <= len(rows) <= ROWS_MAX or not all(map(_is_row, rows)):
-        raise Refused("ROWS", later("Kies ten minste één voorziening, en hooguit veertig."))
+    if "andere" not in faults and not (1 <= len(rows) <= ROWS_MAX and all(map(_is_row, rows))):
+        faults["rij"] = later("Kies ten minste één voorziening, en hooguit veertig.")
     names = [one for one in form.getlist("leefgebied") if isinstance(one, str)]
     if not names or not DOMAIN_NAMES.keys() >= set(names):
-        raise Refused("DOMAINS", later("Kies ten minste één leefgebied."))
+        faults["leefgebied"] = later("Kies ten minste één leefgebied.")
     cost = next((one for one in COSTS if str(one.thousandths) == look.field("prijs")), None)
     if cost is None:
-        raise Refused("COST", later("Kies wat de tabel mag kosten."))
+        faults["prijs"] = later("Kies wat de tabel mag kosten.")
     why = look.field("waarom").strip()
-    if not why or len(why) > WHY_CHARS_MAX:
-        raise Refused("WHY", later("Schrijf in het kort op waarvoor de tabel nodig is."))
-    return Wanted(asked_year(look), rows, [DOMAIN_NAMES[one] for one in dict.fromkeys(names)], cost, why)
+    if not 0 < len(why) <= WHY_CHARS_MAX:
+        faults["waarom"] = later("Schrijf in het kort op waarvoor de tabel nodig is.")
+    if faults or cost is None:
+        return None, faults
+    return Wanted(year, rows, [DOMAIN_NAMES[one] for one in dict.fromkeys(names)], cost, why), faults
 
 
 def _is_row(told: str) -> bool:

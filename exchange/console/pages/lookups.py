@@ -58,12 +58,15 @@ class Asked(NamedTuple):
 
 
 async def show(look: Look) -> Response:
-    """Show the counts of a month."""
-    month = asked_month(look)
+    """Show the counts of a month: of the one that runs, where none is named."""
+    month = asked_month(look, back=0)
+    running, before = months_back(look)[:2]
     cells = await _cells(look, month)
     return look.page(
         "lookups.html",
         cells=cells,
+        running=running,
+        before=before,
         organisations=sorted({cell.organisation for cell in cells}),
         **_around(look, month),
     )

@@ -176,7 +176,7 @@ async def receipt_of(look: Look, consent_id: str) -> str:
 
 
 async def _around(look: Look) -> dict[str, Any]:
-    known, plain = await known_of(look), Plain(look, words_of(look.words.language))
+    known, plain = await known_of(look), Plain(words_of(look.words.language))
 
     def recipients(one: Mapping[str, Any]) -> list[str]:
         pairs = (recipient.partition("/") for recipient in one.get("recipients", ()))

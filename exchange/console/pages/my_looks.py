@@ -109,7 +109,7 @@ async def show(look: Look) -> Response:
     wanted = _wanted(look)
     case = await own_case(look)
     known = await known_of(look)
-    plain = Plain(look, words_of(look.words.language))
+    plain = Plain(words_of(look.words.language))
     rows, choices, token = await _rows(look, case.case_id, wanted, known, plain)
     first = not look.query.get("blad")
     safe = look.session.safe

@@ -139,7 +139,7 @@ async def show(look: Look) -> Response:
     """Show the plan."""
     case = await own_case(look)
     known = await known_of(look)
-    plain = Plain(look, words_of(look.words.language))
+    plain = Plain(words_of(look.words.language))
     read = await read_plan(look, case.plan_id, FIELDS)
     plan = read.plan
     goals = {one["goal_id"]: one.get("own_words", "") for one in plan.get("goals", ()) if "goal_id" in one}

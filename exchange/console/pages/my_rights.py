@@ -89,7 +89,7 @@ def key_of(one: str) -> str:
 async def show(look: Look) -> Response:
     """Show what was asked, which limits stand, and what can be asked."""
     case = await own_case(look)
-    plain = Plain(look, words_of(look.words.language))
+    plain = Plain(words_of(look.words.language))
     fields = labelled(pb.ListRightsRequestsResponse.DESCRIPTOR)
     request = pb.ListRightsRequestsRequest(claim=ACCESS, case_id=case.case_id, fields=fields)
     asked = [
@@ -119,7 +119,7 @@ async def show_way(look: Look) -> Response:
     """Show the form of one right."""
     way = _way(look)
     case = await own_case(look)
-    plain = Plain(look, words_of(look.words.language))
+    plain = Plain(words_of(look.words.language))
     limiting = way.name in {"bezwaar", "beperken"}
     choices = await _choices(look, case, plain) if limiting else Choices([], [])
     return look.page(
@@ -206,7 +206,7 @@ def _way(look: Look) -> Way:
 
 async def _limit(look: Look, way: Way, case: Case, said: str) -> Response:
     """Object or restrict, against everything or against what was chosen."""
-    plain = Plain(look, words_of(look.words.language))
+    plain = Plain(words_of(look.words.language))
     choices = await _choices(look, case, plain)
     purpose, recipient = look.field("waarvoor"), look.field("wie")
     asked: dict[str, Any] = {

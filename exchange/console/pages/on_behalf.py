@@ -2,8 +2,9 @@
 
 Promises: there is no list of who represents whom: he names the person, whose BSN is blinded in that request
 and kept nowhere; nobody known, no case, and no authority are answered alike; of a person and for a person the
-forms are others, so that what was opened for one is never sent for another.
-Source: GDPR 12(2), 12(6), 15; UAVG 5; Wmo 2015 5.3.2; Wabb 10; ADR 166.
+forms are others, so that what was opened for one is never sent for another. Who keeps the money names the
+plan too, and sees what is about money.
+Source: GDPR 12(2), 12(6), 15; UAVG 5; Wmo 2015 5.3.2; BW 1:431, 1:441; Wabb 10; ADR 166, ADR 174.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from exchange.console.page import Page
 from exchange.console.recognition import recognise
 from exchange.console.refusals import AnswerRefused, Refused
 from exchange.console.resident.asking import NoCase, index_of, own_case
-from exchange.console.roles import IN_PERSON, REPRESENTATIVE, RESIDENT
+from exchange.console.resident.money import arrears_of
+from exchange.console.roles import MONEY, NO_STAFF, REPRESENTATIVE, RESIDENT
 from exchange.console.session import ID_BYTES, Represented
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ HIMSELF: Final = "0"
 NO_PORTAL: Final = "CALLER_UNKNOWN"
 _NO_NAME: Final = later("Schrijf op hoe u deze persoon noemt, met hoogstens 40 tekens en zonder nummers.")
 _NO_BSN: Final = later("Dit is geen goed burgerservicenummer. Het heeft negen cijfers.")
+_NO_PLAN: Final = later(
+    "Dit is geen nummer van een plan. Neem het over zoals de gemeente het gaf, of laat dit leeg."
+)
 _YOURSELF: Final = later("Dit bent u zelf.")
 _NOT_FOR_HIM: Final = later(
     "U kunt hier niets voor deze persoon doen. Misschien staat u bij de gemeente niet als vertegenwoordiger, "
@@ -49,6 +54,7 @@ _NOT_FOR_HIM: Final = later(
 _TOO_OFTEN: Final = later("Dit ging vijf keer niet goed. Log uit en later opnieuw in, of bel de gemeente.")
 _NO_MARK: Final = later("Met deze aanmelding kunt u niet voor een ander handelen. Bel de gemeente.")
 _separators = re.compile(r"[ .\-]").sub
+_is_plan = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII).fullmatch
 _has_number = re.compile(r"\d.*\d.*\d.*\d").search
 
 
@@ -68,6 +74,7 @@ async def choose(look: Look) -> Response:
                 professional=ANY_RESIDENT,
                 resident=session.himself,
                 acting="",
+                plan="",
                 csrf=_word(look),
             )
         )
@@ -87,6 +94,9 @@ async def name(look: Look) -> Response:
     bsn = _separators("", look.field("bsn"))
     if not is_bsn(bsn):
         faults["bsn"] = _NO_BSN
+    plan = look.field("plan").strip().lower()
+    if plan and not _is_plan(plan):
+        faults["plan"] = _NO_PLAN
     if faults:
         return _page(look, faults, "" if "naam" in faults else said)
     _count_try(look)
@@ -97,20 +107,23 @@ async def name(look: Look) -> Response:
     pseudonym = await recognise(bsn, asking, shown.line, shown.pins, look.fresh_id())
     if pseudonym == session.himself:
         return _page(look, {"bsn": _YOURSELF}, said)
-    return await _act(look, session, Represented(said, pseudonym))
+    return await _act(look, session, Represented(said, pseudonym, plan))
 
 
 async def _act(look: Look, session: Session, whom: Represented) -> Response:
     acting = replace(
         session,
-        role=REPRESENTATIVE,
+        role=MONEY if whom.plan else REPRESENTATIVE,
         professional=session.person,
         resident=whom.resident,
         acting=whom.name,
+        plan=whom.plan,
         csrf=_word(look),
     )
+    may = replace(look, session=acting)
     try:
-        await own_case(replace(look, session=acting))
+        # Where a case is, is about care: who keeps the money names the plan, and asks what is about money.
+        await (arrears_of(may) if whom.plan else own_case(may))
     except AnswerRefused as refused:
         if refused.reason != NO_PORTAL:
             raise
@@ -119,7 +132,7 @@ async def _act(look: Look, session: Session, whom: Represented) -> Response:
         raise Refused("NOT_FOR_HIM", _NOT_FOR_HIM, HTTPStatus.FORBIDDEN) from None
     others = (one for one in session.represented if one.resident != whom.resident)
     look.keep(replace(acting, represented=(whom, *others)[:REPRESENTED_MAX], tries=0))
-    return look.onward(REPRESENTATIVE.home)
+    return look.onward(acting.role.home)
 
 
 def _count_try(look: Look) -> None:
@@ -140,7 +153,8 @@ def _page(look: Look, faults: dict[str, str], said: str) -> Response:
     return look.page(
         "on_behalf.html",
         HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK,
-        heading=look.heading(TITLE, NEUTRAL),
+        # For whom it is stands above it already, and this page is where it is chosen.
+        heading=look.words.gettext(NEUTRAL if session.safe else TITLE),
         faults=faults,
         said=said,
         himself=session.role is RESIDENT,
@@ -152,7 +166,7 @@ def _page(look: Look, faults: dict[str, str], said: str) -> Response:
 
 
 ROUTES: Final = (
-    Page(PLACE, show, IN_PERSON, menu=TITLE, place=60),
-    Page(f"{PLACE}/kies", choose, IN_PERSON, methods=("POST",)),
-    Page(f"{PLACE}/ander", name, IN_PERSON, methods=("POST",)),
+    Page(PLACE, show, NO_STAFF, menu=TITLE, place=60),
+    Page(f"{PLACE}/kies", choose, NO_STAFF, methods=("POST",)),
+    Page(f"{PLACE}/ander", name, NO_STAFF, methods=("POST",)),
 )

@@ -14,7 +14,7 @@ from exchange.console.language import later
 from exchange.console.login import onward
 from exchange.console.page import Page
 from exchange.console.refusals import Refused
-from exchange.console.roles import IN_PERSON
+from exchange.console.roles import NO_STAFF
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -42,6 +42,6 @@ async def choose(look: Look) -> Response:
 
 
 ROUTES: Final = (
-    Page("/mijn/5", explain, IN_PERSON),
-    Page("/weergave", choose, IN_PERSON, methods=("POST",)),
+    Page("/mijn/5", explain, NO_STAFF),
+    Page("/weergave", choose, NO_STAFF, methods=("POST",)),
 )

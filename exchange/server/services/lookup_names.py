@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain.lookups import ApproveNames, RequestNames
+from exchange.domain.shape import person_key
 from exchange.errors import RuleBroken
 from exchange.pipeline.walk import Steps
 from exchange.projections.obligations import moment
@@ -147,12 +148,15 @@ async def list_names_requests(
     outcome = await look_at_requests(call, request)
     state: LookupsState | None = outcome.captured
     answer = pb.ListNamesRequestsResponse(decision_id=outcome.decision_id)
+    # One person wherever he signs in, as where he agrees.
+    me = person_key(call.caller.professional)
     for one in () if state is None else state.requests:
         told = answer.requests.add(
             names_request_id=one.names_request_id,
             of_task=one.of_task,
             reason=one.reason,
             organisation=one.organisation,
+            asked_by_caller=person_key(one.professional) == me,
         )
         set_time(told.request_time, one.at)
         if one.end_time is not None:

@@ -33,7 +33,7 @@ FREE: Final = frozenset(
         r"\w+",
         """
         aantal andere anders beslissing bezwaar blad bsn decision_id duty entry geen_nadeel gezien
-        grondslag jaar kenmerk klaar leaf leefgebied maand naam nummer onder prijs reden remark
+        grondslag jaar kenmerk klaar leaf leefgebied maand naam nummer onder plan prijs reden remark
         request_id rij sha256 sinds staat taak tekst terug token tot totaal van vanaf versie verzoek
         volgende vraag waarom waarvoor wissing zoek
         """,
