@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+LOOKS_MAX = 50
 FORM = {"outcome": "DUTY_OUTCOME_EXECUTED", "duty": "NOTIFY-FG", "decision_id": "d-1", "request_id": "1"}
 
 
@@ -311,6 +312,12 @@ def carers(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     other.close()
 
 
+def told(console: House) -> str:
+    """Return what stands today for an officer, once the list of what was refused is not behind."""
+    looks = (console.as_(OFFICER).get("/vandaag").text for _ in range(LOOKS_MAX))
+    return next(page for page in looks if CARE in page)
+
+
 def test_an_officer_of_another_organisation_sees_his_own_alone(house: House, carers: House) -> None:
     town = house.town
     for credentials, who in ((None, "w-stad"), (town.credentials(f"of-{CARE}"), "w-zorg")):
@@ -320,11 +327,9 @@ def test_an_officer_of_another_organisation_sees_his_own_alone(house: House, car
             client.plan.get_plan(
                 claim=DELIVER, plan_id="00000000-0000-4000-8000-00000000000a", fields=["goals.own_words"]
             )
-    operators, others = house.as_(OFFICER).get("/vandaag").text, carers.as_(OFFICER).get("/vandaag").text
+    operators, others = told(house), told(carers)
     assert "Zorg Voorbeeld" in others
-    assert CARE in others
     assert "00000001003214345000" not in others
-    assert CARE in operators
     assert "00000001003214345000" in operators
 
 
