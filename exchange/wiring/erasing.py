@@ -102,8 +102,8 @@ class Erasures:
         # to the place there was none to be listed.
         lost = not self.listed.is_there and self.keys.has_executed_any()
         rows = list(decided_rows(self.reader, 0 if lost else place, head))
-        if rows:
-            # Nobody destroys a key by writing an event into the file.
+        if not all(self._is_through(row) for row in rows):
+            # Nobody destroys a key, or has one listed, by writing an event into the file. Every leaf is read.
             self.confirm()
             self._require_leaves(rows)
         self.named = self._named_before([(row.position, _event(row, self.codec)) for row in rows], place)
@@ -118,6 +118,11 @@ class Erasures:
         if head > place:
             self.keys.note_place(head)
         self.noted = head
+
+    def _is_through(self, row: Row) -> bool:
+        """Tell whether an erasure is listed and was carried out in this key database."""
+        erasure_id = _event(row, self.codec).erasure_id
+        return erasure_id in self.listed.entries and self.keys.has_executed(erasure_id)
 
     def _destroy(self, erased: Erased) -> None:
         if erased.erasure_id in self.done:

@@ -74,6 +74,39 @@ def test_a_start_looks_at_what_the_last_commits_wrote(shard: Shard, monkeypatch:
         assert shard.core.keys.place == head
 
 
+@pytest.mark.parametrize("owing", [False, True])
+def test_a_start_behind_an_erasure_reads_every_leaf_only_where_one_is_owing(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch, *, owing: bool
+) -> None:
+    ref, _, _ = shard.plan()
+    erasure_id = proposed(shard, ref)
+    shard.core.integrator.integrate()
+
+    def away(*_: object, **__: object) -> None:
+        raise KeyUnavailable("away")
+
+    with monkeypatch.context() as broken:
+        if owing:
+            broken.setattr(shard.core.keys, "destroy", away)
+        shard.run(approving(shard, ref, erasure_id, "prof-3"))
+    assert shard.core.keys.place < shard.head
+    read, reader = [0], type(shard.core.reader)
+    entries = reader.leaf_entries
+
+    def counted(self: Any, start: int, stop: int) -> list[bytes]:  # noqa: ANN401 -- of either store
+        found = entries(self, start, stop)
+        read[0] += len(found)
+        return found
+
+    monkeypatch.setattr(reader, "leaf_entries", counted)
+    again = open_core(shard.settings)
+    try:
+        assert again.keys.is_destroyed(ref)
+        assert (read[0] > 0) is owing
+    finally:
+        again.close()
+
+
 def test_a_list_that_is_lost_is_still_made_again_from_all_events(
     shard: Shard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
