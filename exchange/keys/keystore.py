@@ -186,6 +186,11 @@ class KeyStore:
         with self._lock:
             return tombstones.has_ended(self._reader, erasure_id)
 
+    def has_executed_any(self) -> bool:
+        """Tell whether any erasure was begun in this database."""
+        with self._lock:
+            return tombstones.has_any(self._reader)
+
     def learn(self, resident_ref: str) -> None:
         """Take over what another process destroyed of a resident: what is opened here closes."""
         with self._lock:

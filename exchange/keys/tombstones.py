@@ -53,6 +53,16 @@ def has_ended(connection: Connection, erasure_id: str) -> bool:
     return row is not None
 
 
+def has_any(connection: Connection) -> bool:
+    """Tell whether any erasure was begun, or anything destroyed. Raises KeyUnavailable."""
+    with refusals():
+        row = connection.execute(
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM executed) OR EXISTS (SELECT 1 FROM destroyed)"
+            " OR EXISTS (SELECT 1 FROM destroyed_part)"
+        ).fetchone()
+    return row is not None
+
+
 def note_begun(connection: Connection, erasure_id: str) -> None:
     """Note in the transaction that deletes."""
     connection.execute("INSERT INTO executed VALUES (?, 0) ON CONFLICT DO NOTHING", (erasure_id,))

@@ -72,6 +72,17 @@ CHECKPOINT_TABLES: Final = Tables(
 )
 
 
+# From one name to the next by the key: there are few names, and a row for each quarter of a second.
+ORIGINS: Final = """
+WITH RECURSIVE name (origin) AS (
+    SELECT min(origin) FROM signed
+    UNION ALL
+    SELECT (SELECT min(signed.origin) FROM signed WHERE signed.origin > name.origin) FROM name
+    WHERE name.origin IS NOT NULL
+)
+SELECT origin FROM name WHERE origin IS NOT NULL"""
+
+
 class PastCheckpoint(NamedTuple):
     """One that was signed: its size, when it was claimed, and its note as the log signed it."""
 
@@ -116,7 +127,7 @@ class CheckpointStore:
     def origins(self) -> frozenset[str]:
         """Return the names of the logs of which anything was claimed."""
         with self._database.reading() as connection:
-            return frozenset(row[0] for row in connection.execute("SELECT DISTINCT origin FROM signed"))
+            return frozenset(row[0] for row in connection.execute(ORIGINS))
 
     def signed(self, origin: str) -> tuple[Checkpoint, bytes] | None:
         """Return the largest checkpoint that was signed, with its note; not one that was only claimed."""

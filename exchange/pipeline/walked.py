@@ -38,6 +38,9 @@ class Eraser(Protocol):
     def catch_up(self, after: int) -> None:
         """Destroy what was decided at a later position, by a commit nobody was sure of."""
 
+    def passed(self, position: int) -> None:
+        """Hear that everything up to a position is committed, and what it destroys was given to `execute`."""
+
 
 @dataclass(slots=True)
 class Walked:
@@ -85,6 +88,18 @@ def told_of(error: ExchangeError) -> ExchangeError:
     if isinstance(error, KeyDestroyed):
         return Unavailable("what this is about changed at the same moment; nothing was recorded")
     return error
+
+
+def kept(batch: Batch, reader: EventReader, recorder: EventRecorder) -> None:
+    """Commit a group; where the store reports failure, look whether it was kept all the same.
+
+    Raises HeadMoved, Taken, StoreUnavailable, OutcomeOpen.
+    """
+    try:
+        recorder.commit(batch)
+    except StoreUnavailable:
+        if not was_kept(batch, reader, recorder):
+            raise
 
 
 def was_kept(batch: Batch, reader: EventReader, recorder: EventRecorder) -> bool:

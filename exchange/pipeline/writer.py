@@ -34,7 +34,7 @@ from exchange.pipeline.overlay import Overlay
 from exchange.pipeline.overtaken import follow
 from exchange.pipeline.verdicts import Verdicts
 from exchange.pipeline.walk import CommandWalk
-from exchange.pipeline.walked import Walked, refuse_moved, register_after, told_of, was_kept
+from exchange.pipeline.walked import Walked, kept, refuse_moved, register_after, told_of
 from exchange.store.errors import HeadMoved, Taken
 
 if TYPE_CHECKING:
@@ -226,17 +226,14 @@ class Writer:
         overlay = walked.overlay
         batch = overlay.batch
         if batch.events or batch.requests:
-            try:
-                self._recorder.commit(batch)
-            except StoreUnavailable:
-                if not was_kept(batch, self._reader, self._recorder):
-                    raise
+            kept(batch, self._reader, self._recorder)
         else:
             refuse_moved(walked, self._reader)
         # Before anybody is answered: who looks at the hot states next must find what was committed.
         self._hot.apply(overlay.changes, batch.head)
         if walked.destroyed:
             self._erase(walked)
+        self._eraser.passed(batch.head)
         walked.committed = True
 
     def _erase(self, walked: Walked) -> None:

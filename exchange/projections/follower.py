@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from exchange.errors import ExchangeError
 from exchange.store.errors import HeadMoved
+from exchange.store.ports import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,11 +64,9 @@ def catch_up(model: ReadModel, reader: EventReader, codec: Codec) -> int:
             continue
         if after == head:
             return after
-        rows = reader.page(after, ROWS_PER_BATCH, model.topics)
-        # Fewer than asked: up to the head there is nothing else of these topics.
-        position = rows[-1].position if len(rows) == ROWS_PER_BATCH else max(head, after)
+        rows, position = look(reader, after, head, ROWS_PER_BATCH, model.topics)
         with suppress(HeadMoved):
-            model.apply([row for row in rows if row.position <= position], after, position, codec)
+            model.apply(rows, after, position, codec)
 
 
 class Follower:

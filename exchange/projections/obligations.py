@@ -112,10 +112,10 @@ INSERT INTO obligations (position, duty, decision_id, stream, organisation, task
 _EXECUTE: Final = """
 UPDATE obligations SET executed_at = ?, outcome = ?, how = ?, executed_by = ?, told_in = ?
 WHERE decision_id = ? AND duty = ? AND executed_at IS NULL"""
-# The page it stood on did not arrive: nobody was told.
+# The page it stood on did not arrive: nobody was told. The second half says what the index is told by.
 _NOT_TOLD: Final = """
 UPDATE obligations SET executed_at = NULL, outcome = '', how = '', executed_by = '', told_in = ''
-WHERE told_in = ?"""
+WHERE told_in = ? AND told_in <> ''"""
 _ABORTED: Final = "INSERT INTO aborted VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 # Who was told of several corrections under one request answers to all of them at once.
 _CONFIRM: Final = """

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from exchange.domain.case_events import ProfessionalJoined
 from exchange.domain.delivery import DeliveryCancelled
 from exchange.domain.household import MEMBERSHIP
 from exchange.domain.organisation import ORGANISATION
 from exchange.domain.plan import PLAN
+from exchange.store.ports import Found, look
 from exchange.store.upcasts import UPCASTS
 
 if TYPE_CHECKING:
@@ -45,13 +46,6 @@ STREAMED: Final = (*TOPICS, *OF_MEMBERSHIPS)
 OF_JOINING: Final = (ProfessionalJoined.TOPIC,)
 # What ends a stream, though no stream tells of it: it has to look at itself then.
 ENDING: Final = frozenset({event.TOPIC for event in ORGANISATION.events} | {DeliveryCancelled.TOPIC})
-
-
-class Found(NamedTuple):
-    """Events after a place, oldest first, and up to where there are no others."""
-
-    rows: list[Row]
-    place: int
 
 
 class Hub:
@@ -118,13 +112,15 @@ class Hub:
         return Found(rows, max(place, self._end))
 
     async def _look(self, place: int, topics: tuple[str, ...], until: int, most: int) -> Found:
-        self.looks += 1
-        loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(self._pool, self._reader.page, place, most, topics)
         # A row can be in the store before the states know of it: it is not looked at before they do.
-        known = [row for row in rows if row.position <= until]
-        cut = len(known) < len(rows) or len(rows) < most
-        return Found(known, max(place, until) if cut else known[-1].position)
+        loop = asyncio.get_running_loop()
+        while True:
+            # Part by part: whoever is far behind keeps no thread of the pool, and ends with his call.
+            self.looks += 1
+            found = await loop.run_in_executor(self._pool, look, self._reader, place, until, most, topics)
+            if found.rows or found.place >= until:
+                return found
+            place = found.place
 
     def _keep(self, rows: list[Row], place: int) -> None:
         self._rows += rows

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain.delivery import DELIVERY, DeliveryCancelled, DeliverySubscribed
+from exchange.store.ports import look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +43,9 @@ class Named:
             return tuple(stream for streams in found for stream in streams)
 
     def _read_on(self, reader: EventReader) -> None:
-        while True:
-            rows = reader.page(self._position, ROWS_PER_LOOK, TOPICS)
+        head, _ = reader.head()
+        while self._position < head:
+            rows, place = look(reader, self._position, head, ROWS_PER_LOOK, TOPICS)
             for row in rows:
                 organisation = row.stream.removeprefix(f"{DELIVERY.name}-").partition("/")[0]
                 streams = self._streams.setdefault(organisation, {})
@@ -51,6 +53,5 @@ class Named:
                     streams[row.stream] = None
                 else:
                     streams.pop(row.stream, None)
-                self._position = row.position
-            if len(rows) < ROWS_PER_LOOK:
-                return
+            # Also where nothing was found: the next look does not go through the same again.
+            self._position = place

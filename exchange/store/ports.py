@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 ROWS_PER_PAGE_MAX: Final = 10_000
 ALL_OF_THEM: Final = -1
+NEWEST: Final = 2**62  # beyond every position
+# Some 20 ms of reading: who looks for few among many gives way to others so often.
+POSITIONS_PER_LOOK: Final = 50_000
 
 
 class Extent(NamedTuple):
@@ -95,8 +98,11 @@ class EventReader(Protocol):
         Found by the index of streams: for the few streams that everything is judged by, never for residents'.
         """
 
-    def page(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
-        """Return at most `limit` events after a position, oldest first, of the given topics or all."""
+    def page(self, after: int, limit: int, topics: Sequence[str] = (), until: int = NEWEST) -> list[Row]:
+        """Return at most `limit` events after a position, oldest first, of the given topics or all.
+
+        None after `until`. No index knows topics: few among many are looked for through all, or by `look`.
+        """
 
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
         """Return the events at some positions, oldest first."""
@@ -124,3 +130,20 @@ class EventReader(Protocol):
 
     def close(self) -> None:
         """Close every connection; later reads raise StoreUnavailable."""
+
+
+class Found(NamedTuple):
+    """Events of some topics after a place, oldest first, and up to where there are no others."""
+
+    rows: list[Row]
+    place: int
+
+
+def look(reader: EventReader, after: int, until: int, limit: int, topics: Sequence[str]) -> Found:
+    """Look once for at most `limit` events of these topics, at `POSITIONS_PER_LOOK` positions at most.
+
+    Whoever finds its place before `until` looks on from there. Raises StoreUnavailable.
+    """
+    end = min(until, after + POSITIONS_PER_LOOK)
+    rows = reader.page(after, limit, topics, end)
+    return Found(rows, rows[-1].position if len(rows) == limit else max(after, end))

@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 from exchange.errors import StoreUnavailable
 from exchange.store import ports
 from exchange.store.batch import Heads, Opened, Row, request_name
-from exchange.store.ports import ALL_OF_THEM, Extent, Scope, Tail
+from exchange.store.ports import ALL_OF_THEM, NEWEST, Extent, Scope, Tail
 from exchange.store.postgres import pool_of, store_errors
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ _PAGE_OF_STREAM: Final = (
     _EVENTS
     + b"WHERE originator_id = %b AND originator_version < %b ORDER BY originator_version DESC LIMIT %b"
 )
-_PAGE: Final = _EVENTS + b"WHERE notification_id > %b ORDER BY notification_id LIMIT %b"
+_BETWEEN: Final = b"WHERE notification_id > %b AND notification_id <= %b"
+_PAGE: Final = _EVENTS + _BETWEEN + b" ORDER BY notification_id LIMIT %b"
 _PAGE_OF_TOPICS: Final = (
-    _EVENTS + b"WHERE notification_id > %b AND topic = ANY(%b::text[]) ORDER BY notification_id LIMIT %b"
+    _EVENTS + _BETWEEN + b" AND topic = ANY(%b::text[]) ORDER BY notification_id LIMIT %b"
 )
 _ROWS_OF_STREAMS: Final = (
     _EVENTS
@@ -117,12 +118,12 @@ class PostgresReader:
         beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         return self._rows(_ROWS_OF_STREAMS, prefix, beyond, after)
 
-    def page(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
-        """Return at most `limit` events after a position, oldest first, of the given topics or all."""
+    def page(self, after: int, limit: int, topics: Sequence[str] = (), until: int = NEWEST) -> list[Row]:
+        """Return at most `limit` events after a position, up to another, of the given topics or all."""
         most = min(limit, ports.ROWS_PER_PAGE_MAX)
         if topics:
-            return self._rows(_PAGE_OF_TOPICS, after, list(topics), most)
-        return self._rows(_PAGE, after, most)
+            return self._rows(_PAGE_OF_TOPICS, after, until, list(topics), most)
+        return self._rows(_PAGE, after, until, most)
 
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
         """Return the events at some positions, oldest first."""

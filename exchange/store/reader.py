@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from exchange.store import ports
 from exchange.store.batch import Heads, Opened, Row, request_name
-from exchange.store.ports import ALL_OF_THEM, Extent, Scope, Tail
+from exchange.store.ports import ALL_OF_THEM, NEWEST, Extent, Scope, Tail
 from exchange.store.sqlite import LOCK_TIMEOUT_S, store_errors
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _TAIL: Final = f"{_OF_STREAM} AND version > ?2 ORDER BY version LIMIT ?3"
 _PAGE_OF_STREAM: Final = f"{_OF_STREAM} AND version < ?2 ORDER BY version DESC LIMIT ?3"
 _ALL: Final = """
 SELECT position, name, version, topic, state FROM stored_events JOIN streams ON number = stream
-WHERE position > ?"""
+WHERE position > ? AND position <= ?"""
 _PAGE: Final = f"{_ALL} ORDER BY position LIMIT ?"
 _OF_TOPICS: Final = "AND topic IN (SELECT value FROM json_each(?))"
 _PAGE_OF_TOPICS: Final = f"{_ALL} {_OF_TOPICS} ORDER BY position LIMIT ?"
@@ -121,14 +121,14 @@ class SQLiteReader:
         with self._moment() as c:
             return [Row(*row) for row in c.execute(_ROWS_OF_STREAMS, (prefix, beyond, after))]
 
-    def page(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
-        """Return at most `limit` events after a position, oldest first, of the given topics or all."""
+    def page(self, after: int, limit: int, topics: Sequence[str] = (), until: int = NEWEST) -> list[Row]:
+        """Return at most `limit` events after a position, up to another, of the given topics or all."""
         most = min(limit, ports.ROWS_PER_PAGE_MAX)
         with self._moment() as c:
             if topics:
-                rows = c.execute(_PAGE_OF_TOPICS, (after, json.dumps(list(topics)), most))
+                rows = c.execute(_PAGE_OF_TOPICS, (after, until, json.dumps(list(topics)), most))
             else:
-                rows = c.execute(_PAGE, (after, most))
+                rows = c.execute(_PAGE, (after, until, most))
             return [Row(*row) for row in rows]
 
     def rows_at(self, positions: Sequence[int]) -> list[Row]:

@@ -12,6 +12,7 @@ from exchange.domain.disclosure import DisclosureDecided
 from exchange.projections.decisions import filed_of
 from exchange.projections.kinds import basis_of
 from exchange.projections.obligations import moment
+from exchange.store.ports import look
 from exchange.wiring.decision_log import open_log_files
 
 if TYPE_CHECKING:
@@ -27,11 +28,10 @@ def decisions_of(settings: Settings, wanted: Wanted) -> Iterator[dict[str, Any]]
     """Yield decisions of a filter, oldest first. Raises SettingsInvalid where no service ran."""
     with open_log_files(settings) as files:
         after, (head, _) = 0, files.reader.head()
-        while rows := files.reader.page(after, ROWS_PER_PAGE, (DisclosureDecided.TOPIC,)):
+        # What is written meanwhile is for the next time: this one ends.
+        while after < head:
+            rows, after = look(files.reader, after, head, ROWS_PER_PAGE, (DisclosureDecided.TOPIC,))
             for row in rows:
-                # What is written meanwhile is for the next time: this one ends.
-                if row.position > head:
-                    return
                 one = filed_of(row, files.codec, files.log_pseudonym)
                 if wanted.holds(one):
                     place = {"stream": row.stream, "topic": row.topic}
@@ -47,7 +47,6 @@ def decisions_of(settings: Settings, wanted: Wanted) -> Iterator[dict[str, Any]]
                         "obligations": list(clear["obligations"]),
                         "leaf_index": one.position - 1,
                     }
-            after = rows[-1].position
 
 
 def _of_kind(kind: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,15 @@ Source: GDPR 17, 5(2); the design of the ledger, section 5.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain.erasure.decision import KeysDestroyed
-from exchange.errors import KeysBehindEvents, LedgerDiffers, StoreUnavailable, Unavailable
+from exchange.errors import ExchangeError, KeysBehindEvents, LedgerDiffers, StoreUnavailable, Unavailable
 from exchange.ledger.leaf import parse_leaf
+from exchange.store.ports import look
 from exchange.wiring.erasure_list import Erased
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from exchange.wiring.erasure_list import ErasureList
 
 ROWS_PER_PAGE: Final = 5_000
+# A start looks at the keys of about so many events, in less than a second, however long it ran before.
+NOTED_EVERY: Final = 65_536
+NAMES_KEPT_MAX: Final = 100_000
 SECRET: Final = "erasure-list"  # noqa: S105 -- a name
 
 
@@ -46,9 +51,12 @@ class Erasures:
     unlisted: list[Erased] = field(default_factory=list)
     named: dict[str, dict[str, int]] = field(default_factory=dict)  # by erasure, as `_named_before`
     done: set[str] = field(default_factory=set)  # what this process knows to be carried out
+    owing: bool = True  # whether something that was decided may not be listed or carried out
+    noted: int = 0  # up to where the keys were seen, as the key database was told
 
     def execute(self, destroyed: Sequence[KeysDestroyed]) -> None:
         """Carry out erasures, and those that failed before. Raises ExchangeError while something is left."""
+        self.owing = True
         self.unlisted += map(_erased, destroyed)
         try:
             while self.unlisted:
@@ -64,6 +72,19 @@ class Erasures:
             ) from error
         for erased in self.listed.entries.values():
             self._destroy(erased)
+        self.owing = False
+
+    def passed(self, position: int) -> None:
+        """Note now and then how far the keys were seen: everything up to here was committed after its keys.
+
+        Not while an erasure is owing: the next start carries out what was decided behind the place.
+        """
+        if position - self.noted < NOTED_EVERY or self.owing:
+            return
+        # Also where it fails: it is tried after as many more, which the next start has to look at.
+        self.noted = position
+        with suppress(ExchangeError):
+            self.keys.note_place(position)
 
     def catch_up(self, after: int) -> None:
         """Carry out what was decided at a later position, by whichever node. Raises ExchangeError."""
@@ -77,10 +98,12 @@ class Erasures:
         """
         head, _ = self.reader.head()
         place = min(self.keys.place, head)
-        # A list that is gone is made again from the events, all of them.
-        rows = list(decided_rows(self.reader, place if self.listed.is_there else 0))
-        if rows:
-            # Nobody destroys a key by writing an event into the file.
+        # A list that is gone is made again from the events, all of them; where the keys tell of no erasure up
+        # to the place there was none to be listed.
+        lost = not self.listed.is_there and self.keys.has_executed_any()
+        rows = list(decided_rows(self.reader, 0 if lost else place, head))
+        if not all(self._is_through(row) for row in rows):
+            # Nobody destroys a key, or has one listed, by writing an event into the file. Every leaf is read.
             self.confirm()
             self._require_leaves(rows)
         self.named = self._named_before([(row.position, _event(row, self.codec)) for row in rows], place)
@@ -94,6 +117,12 @@ class Erasures:
             )
         if head > place:
             self.keys.note_place(head)
+        self.noted = head
+
+    def _is_through(self, row: Row) -> bool:
+        """Tell whether an erasure is listed and was carried out in this key database."""
+        erasure_id = _event(row, self.codec).erasure_id
+        return erasure_id in self.listed.entries and self.keys.has_executed(erasure_id)
 
     def _destroy(self, erased: Erased) -> None:
         if erased.erasure_id in self.done:
@@ -154,20 +183,23 @@ class Erasures:
                     if name not in seen and not self.keys.holds(*name):
                         return row.position
                     seen.add(name)
+            if len(seen) > NAMES_KEPT_MAX:
+                seen.clear()
             after = rows[-1].position
         return None
 
 
-def decided_rows(reader: EventReader, after: int) -> Iterator[Row]:
-    """Return the events behind a position that destroy keys, oldest first. Raises StoreUnavailable."""
-    while rows := reader.page(after, ROWS_PER_PAGE, (KeysDestroyed.TOPIC,)):
+def decided_rows(reader: EventReader, after: int, until: int) -> Iterator[Row]:
+    """Return the events between two positions that destroy keys, oldest first. Raises StoreUnavailable."""
+    while after < until:
+        rows, after = look(reader, after, until, ROWS_PER_PAGE, (KeysDestroyed.TOPIC,))
         yield from rows
-        after = rows[-1].position
 
 
 def decided_after(reader: EventReader, codec: Codec, after: int) -> list[KeysDestroyed]:
     """Return those events. Raises StoreUnavailable, HistoryUnreadable."""
-    return [_event(row, codec) for row in decided_rows(reader, after)]
+    head, _ = reader.head()
+    return [_event(row, codec) for row in decided_rows(reader, after, head)]
 
 
 def _event(row: Row, codec: Codec) -> KeysDestroyed:

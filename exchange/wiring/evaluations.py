@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain.evaluation import EvaluationCounted
+from exchange.store.ports import look
 from exchange.wiring.stores import open_reader, refuse_no_events
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ def evaluations(settings: Settings, day: str = "") -> list[DayOfOrganisation]:
     refuse_no_events(settings)
     found: dict[tuple[str, str], DayOfOrganisation] = {}
     with closing(open_reader(settings)) as reader:
-        after = 0
-        while rows := reader.page(after, ROWS_PER_PAGE, (EvaluationCounted.TOPIC,)):
-            after = rows[-1].position
+        after, (head, _) = 0, reader.head()
+        while after < head:
+            rows, after = look(reader, after, head, ROWS_PER_PAGE, (EvaluationCounted.TOPIC,))
             for row in rows:
                 told = json.loads(row.state)["d"]
                 if day in {"", told["day"]}:

@@ -206,7 +206,7 @@ def certificate(settings: Settings, erasure_id: str) -> tuple[dict[str, Any], by
     """
     refuse_no_events(settings)
     with closing(open_reader(settings)) as reader:
-        for row in decided_rows(reader, 0):
+        for row in decided_rows(reader, 0, reader.head()[0]):
             clear, _, _ = Codec.decode_clear(row.state, stream=row.stream, topic=row.topic)
             if clear["erasure_id"] == erasure_id:
                 signed, proof = published_receipt(settings, row.position - 1)

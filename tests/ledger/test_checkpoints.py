@@ -15,7 +15,7 @@ import pytest
 
 from exchange.errors import ExchangeError, ForkRefused, HistoryUnreadable, StoreUnavailable, VersionConflict
 from exchange.ledger.checkpoint import Checkpoint
-from exchange.ledger.checkpoints import CheckpointStore
+from exchange.ledger.checkpoints import ORIGINS, CheckpointStore
 from tests.databases.kept import Faulty, line_to
 from tests.ledger.builders import NOON, ORIGIN
 
@@ -49,6 +49,23 @@ def test_claims_follow_one_another_and_are_all_kept(store: CheckpointStore) -> N
     store.claim(head(1), head(5), NOON)
     assert store.history(ORIGIN) == [(head(1), b"note"), (head(5), b"")]
     assert store.last("exchange.example/0014/2026") is None
+
+
+def test_the_names_of_the_logs_are_found_without_reading_every_checkpoint(
+    store: CheckpointStore, place: Place
+) -> None:
+    assert store.origins() == frozenset()
+    others = [f"exchange.example/0014/{year}" for year in (2024, 2025, 2026)]
+    for origin in (ORIGIN, *others):
+        for size in (1, 2):
+            before = store.last(origin)
+            store.claim(before and before[0], Checkpoint(origin, size, b"r" * 32), NOON)
+    assert store.origins() == {ORIGIN, *others}
+    if isinstance(place, Path):
+        with closing(sqlite3.connect(place)) as c:
+            steps = [step for *_, step in c.execute(f"EXPLAIN QUERY PLAN {ORIGINS}")]
+        assert [step for step in steps if step.startswith("SCAN")] == ["SCAN name", "SCAN name"]
+        assert sum(step.startswith("SEARCH signed") for step in steps) == 2
 
 
 def test_a_claim_survives_a_restart(place: Place) -> None:

@@ -20,6 +20,7 @@ from exchange.pipeline.hot import HotStates
 from exchange.server import hub as room
 from exchange.server.hub import Hub
 from exchange.server.services import subscription
+from exchange.store import ports
 from exchange.store.batch import Row
 from exchange.v1 import common_pb2 as pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
@@ -48,11 +49,13 @@ class Store:
             self.rows.append(Row(len(self.rows) + 1, "plan-1", 1, topic, b"sealed"))
         return len(self.rows)
 
-    def page(self, after: int, limit: int, topics: Sequence[str] = ()) -> list[Row]:
+    def page(
+        self, after: int, limit: int, topics: Sequence[str] = (), until: int = ports.NEWEST
+    ) -> list[Row]:
         self.asked.append(after)
         if self.fails:
             raise StoreUnavailable("away")
-        return [row for row in self.rows if row.position > after and row.topic in topics][:limit]
+        return [row for row in self.rows if after < row.position <= until and row.topic in topics][:limit]
 
 
 class Bench:
@@ -161,6 +164,26 @@ def test_memory_is_bounded_and_who_is_behind_reads_the_store(monkeypatch: pytest
         assert place == 10
 
     in_a_loop(behind)
+
+
+def test_who_is_far_behind_what_is_rare_looks_by_parts_and_leaves_room_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ports, "POSITIONS_PER_LOOK", 4)
+
+    async def far(bench: Bench) -> None:
+        bench.commit(*[OTHER] * 10, GOAL, OTHER)
+        bench.hub.pass_over()
+        behind = asyncio.ensure_future(bench.hub.after(0, (GOAL,)))
+        await asyncio.sleep(0)
+        # The pool has one thread: what is asked meanwhile comes between two parts.
+        between = await asyncio.get_running_loop().run_in_executor(bench.pool, len, bench.store.asked)
+        assert between < 3
+        assert (await behind) == ([bench.store.rows[10]], 12)
+        assert bench.store.asked == [0, 4, 8]
+        assert (await bench.hub.after(11, (GOAL,))) == ([], 12)
+
+    in_a_loop(far)
 
 
 def test_bytes_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from exchange.errors import StoreUnavailable
 from exchange.ledger.merkle import Frontier
 from exchange.store import ports
-from exchange.store.ports import Extent
+from exchange.store.ports import Extent, look
 from exchange.store.reader import SQLiteReader
 from tests.store.builders import TOPIC, Store
 
@@ -57,6 +57,32 @@ def test_pages_follow_positions_and_topics(either: Store, monkeypatch: pytest.Mo
     assert reader.page(0, 9, ["plan.opened.v1') OR 1=1 --"]) == []
     monkeypatch.setattr(ports, "ROWS_PER_PAGE_MAX", 3)
     assert len(reader.page(0, 10**9)) == len(reader.page_of_stream("plan-1", 99, 10**9)) == 3
+
+
+def test_a_page_ends_where_it_is_told_to(either: Store) -> None:
+    either.add(*["plan-1"] * 5)
+    either.put(4, topic="case.opened.v1")
+    reader = either.reader
+    assert [row.position for row in reader.page(1, 9, (), 3)] == [2, 3]
+    assert [row.position for row in reader.page(1, 1, (), 3)] == [2]
+    assert [row.position for row in reader.page(3, 9, (), 3)] == []
+    for until, found in ((3, []), (4, [4]), (5, [4])):
+        assert [row.position for row in reader.page(0, 9, ["case.opened.v1"], until)] == found
+
+
+def test_a_look_for_few_goes_by_parts_and_misses_none(either: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    either.add(*["plan-1"] * 12)
+    for position in (5, 6, 11):
+        either.put(position, topic="case.opened.v1")
+    monkeypatch.setattr(ports, "POSITIONS_PER_LOOK", 4)
+    place, found, places = 0, list[int](), list[int]()
+    while place < 10:
+        rows, place = look(either.reader, place, 10, 1, ["case.opened.v1"])
+        found += [row.position for row in rows]
+        places.append(place)
+    # To the end of a part where there was less than asked, else to the last that was found; 11 is beyond.
+    assert (found, places) == ([5, 6], [4, 5, 6, 10])
+    assert look(either.reader, 12, 10, 1, ["case.opened.v1"]) == ([], 12)
 
 
 def test_streams_of_one_kind_are_read_together(either: Store) -> None:

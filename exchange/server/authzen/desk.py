@@ -32,6 +32,7 @@ from exchange.server.authzen.asking import (
     tell,
 )
 from exchange.server.authzen.messages import Action, Entity
+from exchange.store.ports import look
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from exchange.server.authzen.messages import Evaluation
     from exchange.server.house import Call
     from exchange.store.batch import Row
+    from exchange.store.ports import Found
 
 ROWS_PER_LOOK: Final = 500
 # Kinds a search for resources finds: what a professional works on.
@@ -120,8 +122,9 @@ class GateDesk:
             return
         who = Author(about.organisation, about.task, about.professional)
         officer, everybody = call.caller.task == OFFICER, await _is_operators_officer(call)
+        head = await _head(call)
         while True:
-            rows = await _joins(call, start)
+            rows, place = await _joins(call, start, head)
             for row in rows:
                 start = row.position
                 found = await _worked_on(call, row, who)
@@ -131,7 +134,8 @@ class GateDesk:
                 key = found.case_id if kind == "case" else found.plan_id
                 resource = Entity(kind, key, asked.resource.properties)
                 yield Candidate(start, replace(asked, resource=resource))
-            if len(rows) < ROWS_PER_LOOK:
+            start = place
+            if start >= head:
                 return
             # Perhaps a long stretch of what others joined: the search may stop here and go on later.
             yield Candidate(start)
@@ -229,10 +233,16 @@ async def _is_operators_officer(call: Call) -> bool:
     return own is not None and own.operator
 
 
-async def _joins(call: Call, after: int) -> list[Row]:
+async def _head(call: Call) -> int:
+    parts, loop = call.house.parts, asyncio.get_running_loop()
+    head, _ = await loop.run_in_executor(call.house.pool, parts.reader.head)
+    return head
+
+
+async def _joins(call: Call, after: int, head: int) -> Found:
     reader, pool = call.house.parts.reader, call.house.pool
     return await asyncio.get_running_loop().run_in_executor(
-        pool, reader.page, after, ROWS_PER_LOOK, (ProfessionalJoined.TOPIC,)
+        pool, look, reader, after, head, ROWS_PER_LOOK, (ProfessionalJoined.TOPIC,)
     )
 
 

@@ -25,6 +25,7 @@ from exchange.server.services.decisions import list_filtered
 from exchange.server.services.month import summarise_month
 from exchange.server.services.replay import preview_register, replay_decisions
 from exchange.server.walks import given_paths, read
+from exchange.store.ports import look
 from exchange.v1 import audit_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -95,10 +96,8 @@ def _page(
     """Return rows of wanted outcomes before `position`, where to go on, and whether there may be more."""
     found: list[Decision] = []
     for _ in range(SCANS_MAX):
-        page = reader.page(after, ROWS_PER_SCAN, (TOPIC,))
-        for row in page:
-            if row.position >= position:
-                return found, after, False
+        rows, place = look(reader, after, position - 1, ROWS_PER_SCAN, (TOPIC,))
+        for row in rows:
             if decisions.outcome(row) in wanted and organisation in {
                 "",
                 (told := decisions.for_officer(row)).organisation,
@@ -107,7 +106,8 @@ def _page(
                     return found, after, True
                 found.append(told)
             after = row.position
-        if len(page) < ROWS_PER_SCAN:
+        after = place
+        if after >= position - 1:
             return found, after, False
     # Long stretches without a wanted outcome: an unfull page, and a token to go on.
     return found, after, True
