@@ -1,8 +1,11 @@
 """A parent acts for a child: by a record of the register of persons, and no further than the law lets him.
 
+An emergency about the child is kept from him until it was found that he is not the danger.
+
 Who he is to sign in with, is the mark under which the municipality records him: the demo's identity provider
 lets him in under it, so that he acts for the child of this story at the console too.
-Source: BW 1:245; Jeugdwet 7.3.4; UAVG 5; exchange/decisions/0166-a-representative-names-whom.md.
+Source: BW 1:245; Jeugdwet 7.3.4; UAVG 5; exchange/decisions/0166-a-representative-names-whom.md,
+0176-who-may-be-the-danger.md.
 """
 
 from __future__ import annotations
@@ -11,12 +14,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from adapters.sdk.access import labelled
-from adapters.simulators.story.stage import BEHEER, INZAGE, WIJKTEAM, StoryBroken
-from exchange.v1.common_pb2 import LifeDomain
+from adapters.simulators.story.stage import AFWEGEN, BEHEER, INZAGE, WIJKTEAM, StoryBroken, break_glass
+from exchange.v1.common_pb2 import LifeDomain, Purpose
 from exchange.v1.representation_service_pb2 import EvidenceSource, GetAuthorityResponse, Gezag, Relation
+from exchange.v1.resident_rights_service_pb2 import DeterminationKind
 
 if TYPE_CHECKING:
     from adapters.sdk.bsn import Bsn
+    from adapters.sdk.client import ExchangeClient
     from adapters.simulators.story.intake import Plan
     from adapters.simulators.story.stage import Telling
 
@@ -25,6 +30,8 @@ PARENT_ID: Final = "ouder-1"
 STRANGER_ID: Final = "ouder-9"
 DAYS_OLD: Final = 10 * 365
 WORDS: Final = "Ik wil op zwemles."
+DANGER: Final = "Het kind zit alleen in een huis waar gas wordt geroken en niemand doet open."
+CLEARED: Final = "De ouder was aan het werk en belde zelf 112."
 
 
 def a_parent_acts(told: Telling, plan: Plan, bsn: Bsn) -> None:
@@ -54,6 +61,55 @@ def a_parent_acts(told: Telling, plan: Plan, bsn: Bsn) -> None:
         lambda: stranger.representation.get_authority(claim=INZAGE, case_id=child.case_id, fields=fields),
         "R21",
     )
+    _a_child_in_danger(told, child, parent)
+
+
+def _a_child_in_danger(told: Telling, child: Plan, parent: ExchangeClient) -> None:
+    """Break the glass for the child; the parent hears of it once he was cleared."""
+    team = child.wijkteam()
+    people = team.representation.list_representatives(
+        claim=WIJKTEAM, case_id=child.case_id, fields=["representatives.representative_id"]
+    ).representatives
+    glass = team.plan.get_plan(
+        claim=break_glass(DANGER, "ACUUT-GEVAAR-KIND"),
+        plan_id=child.plan_id,
+        fields=["situations.description"],
+    )
+    if _hears(parent, child, glass.decision_id):
+        raise StoryBroken("who may be the danger was told of the emergency")
+    told.step(
+        "kept-from-parent",
+        "Somebody breaks the glass because the child is in danger. Its parent reads nothing of it: "
+        "he may be why.",
+        "PERMIT_BREAK_GLASS",
+        glass.rules,
+    )
+    cleared = team.rights.record_determination(
+        claim=AFWEGEN,
+        case_id=child.case_id,
+        kind=DeterminationKind.DETERMINATION_KIND_CONTRARY_TO_CHILD_INTEREST,
+        holds=False,
+        determined_purpose=Purpose.PURPOSE_ACUTE_NOOD,
+        representative_id=people[0].representative_id,
+        reason=CLEARED,
+    )
+    told.keep(child.municipality, cleared)
+    if not _hears(parent, child, glass.decision_id):
+        raise StoryBroken("a parent who was cleared was not told of the emergency")
+    told.step(
+        "cleared",
+        "The neighbourhood team finds in writing that he is not. From then on he reads that it happened, "
+        "and why.",
+        "PERMIT",
+    )
+
+
+def _hears(parent: ExchangeClient, child: Plan, decision_id: str) -> bool:
+    """Tell whether an emergency is among what a parent must be told."""
+    notices = parent.disclosure.list_notices(
+        claim=INZAGE, case_id=child.case_id, fields=["notices.decision_id"]
+    ).notices
+    return decision_id in [one.decision_id for one in notices]
 
 
 def _reported(told: Telling, plan: Plan, bsn: Bsn) -> Plan:

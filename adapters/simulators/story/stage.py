@@ -40,6 +40,7 @@ WERK: Final = claim(Purpose.PURPOSE_PW_ARBEIDSINSCHAKELING, "PW-7", NECESSITY)
 LEVERING: Final = claim(Purpose.PURPOSE_WMO_LEVERING, "WMO-5.1.2", NECESSITY)
 INZIEN: Final = claim(Purpose.PURPOSE_WMO_LEVERING, "WMO-5.2.1-2a", NECESSITY)
 HERGEBRUIK: Final = claim(Purpose.PURPOSE_WMO_AFSTEMMING, "WMO-5.1.1-4", NECESSITY)
+AFWEGEN: Final = claim(Purpose.PURPOSE_WMO_ONDERZOEK, "WEIGH-24", NECESSITY)
 BEWONER: Final = claim(Purpose.PURPOSE_WMO_ONDERZOEK, "RESIDENT-WORD")
 INZAGE: Final = claim(Purpose.PURPOSE_INZAGE, "SUBJECT-15")
 AUDIT: Final = claim(Purpose.PURPOSE_AUDIT, "FG-AUDIT-39")
@@ -171,8 +172,6 @@ def followed(
         stream.close()
 
 
-def break_glass(reason: str) -> Claim:
-    """Return a claim of acute danger to life."""
-    return claim(
-        Purpose.PURPOSE_ACUTE_NOOD, "AVG-6.1.d", break_glass=BreakGlass(code="LEVENSGEVAAR", reason=reason)
-    )
+def break_glass(reason: str, code: str = "LEVENSGEVAAR") -> Claim:
+    """Return a claim of acute danger, to life where nothing else is said."""
+    return claim(Purpose.PURPOSE_ACUTE_NOOD, "AVG-6.1.d", break_glass=BreakGlass(code=code, reason=reason))
