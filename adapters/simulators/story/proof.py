@@ -6,6 +6,8 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from adapters.sdk.proofs import verify_receipt
+from adapters.simulators.story import systems
+from adapters.simulators.story.stage import StoryBroken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,4 +41,18 @@ def receipts(told: Telling, plan: Plan) -> list[Path]:
         f"{len(kept)} receipts fetched and verified, against a key that came another way.",
         "VERIFIED",
     )
+    _an_adapter_keeps_its_own(told, plan)
     return kept
+
+
+def _an_adapter_keeps_its_own(told: Telling, plan: Plan) -> None:
+    """List what the message adapter of the provider was promised, as its operator does."""
+    lines = systems.command("receipts", "list", "--state", str(plan.provider.folder / "state")).splitlines()
+    if not lines:
+        raise StoryBroken("the adapter kept no receipt of what it had recorded")
+    told.step(
+        "kept-by-an-adapter",
+        f"The provider's adapter kept {len(lines)} of its own, sealed; it fetches their proofs as it runs, "
+        "and `exchange-adapter receipts verify` checks them without asking anybody.",
+        "TOLD",
+    )
