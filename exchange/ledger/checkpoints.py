@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from exchange.databases.place import Connection, Place
 
 HOUR_CHARS: Final = len("2026-11-26T14")
-# A note comes once, and goes once: where a later one, claimed in the same hour, is there.
+# A note comes once, and goes once: where the next one that is there was claimed in the same hour.
 _CHANGED: Final = f"""OLD.origin <> NEW.origin OR OLD.size <> NEW.size OR OLD.root <> NEW.root
     OR OLD.claimed_at <> NEW.claimed_at OR (OLD.note IS NULL AND length(NEW.note) = 0)
     OR (OLD.note IS NOT NULL AND (NEW.note IS NULL OR length(NEW.note) > 0 OR length(OLD.note) = 0
-        OR NOT EXISTS (SELECT 1 FROM signed AS later WHERE later.origin = OLD.origin AND later.size > OLD.size
-            AND length(later.note) > 0
-            AND substr(later.claimed_at, 1, {HOUR_CHARS}) = substr(OLD.claimed_at, 1, {HOUR_CHARS}))))"""  # noqa: S608 -- a fixed text
+        OR substr(OLD.claimed_at, 1, {HOUR_CHARS}) <> coalesce((
+            SELECT substr(later.claimed_at, 1, {HOUR_CHARS}) FROM signed AS later
+            WHERE later.origin = OLD.origin AND later.size > OLD.size AND length(later.note) > 0
+            ORDER BY later.size LIMIT 1), '')))"""  # noqa: S608 -- a fixed text
 # From one note that is there to the next, past all that went.
 _NOTED: Final = "CREATE INDEX {unless}signed_noted ON signed (origin, size) WHERE length(note) > 0"
 _IN_POSTGRES: Final = (
@@ -134,7 +135,7 @@ class CheckpointStore:
             return _last(connection, origin)
 
     def history(self, origin: str) -> list[tuple[Checkpoint, bytes]]:
-        """Return every claimed checkpoint, smallest first; its note is empty where none is there (any more)."""
+        """Return every claimed checkpoint, smallest first; an empty note where none is there."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT size, root, note FROM signed WHERE origin = ? ORDER BY size", (origin,)
@@ -224,23 +225,24 @@ class CheckpointStore:
             ).fetchall()
         old = [datetime.fromisoformat(at) < before for _, at in rows]
         going = [
-            (origin, size)
+            size
             for (size, at), (_, later), is_old in zip(rows, rows[1:], old, strict=False)
             if is_old and at[:HOUR_CHARS] == later[:HOUR_CHARS]
         ]
-        gone = self._emptied(going) if going else 0
+        gone = self._emptied(origin, going) if going else 0
         # One hour of a clock that ran ahead does not hide what is behind it; a whole part of the new ends it.
         return Thinned(gone, rows[limit - 1][0] if len(rows) > limit and any(old) else None)
 
-    def _emptied(self, going: list[tuple[str, int]]) -> int:
+    def _emptied(self, origin: str, going: list[int]) -> int:
+        # A key that is set, to itself, has SQLite delete the row and insert it: only then do pages that hold
+        # little join. Without it a row without its note takes 820 bytes, with it 136.
+        sizes = ", ".join("?" * len(going))
+        statement = (
+            "UPDATE signed SET note = ?, size = size"  # noqa: S608 -- question marks
+            f" WHERE origin = ? AND size IN ({sizes}) AND length(note) > 0"
+        )
         with self._database.writing() as connection:
-            return sum(
-                connection.execute(
-                    "UPDATE signed SET note = ? WHERE origin = ? AND size = ? AND length(note) > 0",
-                    (b"", *one),
-                ).rowcount
-                for one in going
-            )
+            return connection.execute(statement, (b"", origin, *going)).rowcount
 
     def lines(self, name: str, after: int = 0) -> list[bytes]:
         """Return the lines of a list, oldest first, behind a number; they are counted from 1."""

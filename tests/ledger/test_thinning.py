@@ -158,8 +158,12 @@ def test_two_that_look_alike_and_write_after_one_another_leave_the_last(
 ) -> None:
     sign(store)
     with closing(CheckpointStore(place)) as other:
-        sizes = [(ORIGIN, minute + 1) for minute in MINUTES if minute not in LAST_OF_HOURS]
-        assert (store._emptied(sizes[:3]), other._emptied(sizes), store._emptied(sizes)) == (3, 1, 0)
+        sizes = [minute + 1 for minute in MINUTES if minute not in LAST_OF_HOURS]
+        assert [one._emptied(ORIGIN, sizes[:many]) for one, many in ((store, 3), (other, 4), (store, 4))] == [
+            3,
+            1,
+            0,
+        ]
         assert noted(other) == list(LAST_OF_HOURS)
 
 
