@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     insight_total_thousandths: int = Field(default=1_000, ge=50, le=1_000)
     hot_mib: int = Field(default=64, ge=1, le=65536)
     integrate_ms: int = Field(default=250, ge=10, le=60_000)
+    checkpoint_days: int = Field(default=14, ge=1, le=36_500)
     drain_s: float = Field(default=10.0, ge=0, le=300)
     witness_policy: Path | None = None
     witness_wait_s: float = Field(default=2.0, ge=0.1, le=60)

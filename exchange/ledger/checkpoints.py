@@ -1,8 +1,9 @@
 """The last signed checkpoint, kept apart from the event database; and what else has to outlive it.
 
 Promises: one row for each size, never another, whichever node claims it; a size is claimed before it is
-signed, so a restored event database meets what was signed before and cannot make a fork; nothing is ever
-deleted.
+signed, so a restored event database meets what was signed before and cannot make a fork; no row is ever
+deleted, and no size or root changes. The note of an old one may go, where a later one of the same hour stays:
+it is empty then and never filled again; the database refuses anything else, whoever asks.
 Source: design of the ledger, section 3; c2sp.org/tlog-checkpoint (a log never signs two histories).
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exchange.databases.place import Tables
+from exchange.databases.place import InPostgres, Tables
 from exchange.errors import ForkRefused, VersionConflict
 from exchange.ledger.checkpoint import Checkpoint
 from exchange.ledger.database import Database
@@ -19,12 +20,28 @@ from exchange.ledger.database import Database
 if TYPE_CHECKING:
     from exchange.databases.place import Connection, Place
 
-_CHANGED: Final = (
-    "OLD.note IS NOT NULL OR OLD.size <> NEW.size OR OLD.root <> NEW.root OR OLD.origin <> NEW.origin"
+HOUR_CHARS: Final = len("2026-11-26T14")
+# A note comes once, and goes once: where the next one that is there was claimed in the same hour.
+_CHANGED: Final = f"""OLD.origin <> NEW.origin OR OLD.size <> NEW.size OR OLD.root <> NEW.root
+    OR OLD.claimed_at <> NEW.claimed_at OR (OLD.note IS NULL AND length(NEW.note) = 0)
+    OR (OLD.note IS NOT NULL AND (NEW.note IS NULL OR length(NEW.note) > 0 OR length(OLD.note) = 0
+        OR substr(OLD.claimed_at, 1, {HOUR_CHARS}) <> coalesce((
+            SELECT substr(later.claimed_at, 1, {HOUR_CHARS}) FROM signed AS later
+            WHERE later.origin = OLD.origin AND later.size > OLD.size AND length(later.note) > 0
+            ORDER BY later.size LIMIT 1), '')))"""  # noqa: S608 -- a fixed text
+# From one note that is there to the next, past all that went.
+_NOTED: Final = "CREATE INDEX {unless}signed_noted ON signed (origin, size) WHERE length(note) > 0"
+_IN_POSTGRES: Final = (
+    (
+        f"CREATE FUNCTION note_stays() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {_CHANGED} THEN"
+        " RAISE integrity_constraint_violation USING MESSAGE = 'a signed checkpoint never changes'; END IF;"
+        " RETURN NEW; END $$"
+    ),
+    "CREATE TRIGGER signed_is_fixed BEFORE UPDATE ON signed FOR EACH ROW EXECUTE FUNCTION note_stays()",
 )
 CHECKPOINT_TABLES: Final = Tables(
     name="checkpoint_store",
-    version=1,
+    version=2,
     made=(
         """CREATE TABLE IF NOT EXISTS signed (
             origin {text} NOT NULL, size {number} NOT NULL CHECK (size > 0),
@@ -41,8 +58,11 @@ CHECKPOINT_TABLES: Final = Tables(
             "CREATE TRIGGER IF NOT EXISTS signed_is_kept BEFORE DELETE ON signed"
             " BEGIN SELECT RAISE(ABORT, 'a signed checkpoint is never deleted'); END"
         ),
+        _NOTED.format(unless="IF NOT EXISTS "),
+        # That of version 1, under which no note went.
+        "DROP TRIGGER IF EXISTS signed_is_fixed",
         (
-            f"CREATE TRIGGER IF NOT EXISTS signed_is_fixed BEFORE UPDATE ON signed WHEN {_CHANGED}"
+            f"CREATE TRIGGER IF NOT EXISTS note_stays BEFORE UPDATE ON signed WHEN {_CHANGED}"
             " BEGIN SELECT RAISE(ABORT, 'a signed checkpoint never changes'); END"
         ),
         (
@@ -60,15 +80,14 @@ CHECKPOINT_TABLES: Final = Tables(
             " BEGIN RAISE integrity_constraint_violation USING MESSAGE = 'this is kept for ever'; END $$"
         ),
         "CREATE TRIGGER signed_is_kept BEFORE DELETE OR TRUNCATE ON signed EXECUTE FUNCTION is_kept()",
-        (
-            f"CREATE TRIGGER signed_is_fixed BEFORE UPDATE ON signed FOR EACH ROW WHEN ({_CHANGED})"
-            " EXECUTE FUNCTION is_kept()"
-        ),
+        _NOTED.format(unless=""),
+        *_IN_POSTGRES,
         (
             "CREATE TRIGGER line_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON kept_line"
             " EXECUTE FUNCTION is_kept()"
         ),
     ),
+    steps={1: (_NOTED.format(unless=""), "DROP TRIGGER signed_is_fixed ON signed", *_IN_POSTGRES)},
 )
 
 
@@ -91,11 +110,20 @@ class PastCheckpoint(NamedTuple):
     note: bytes
 
 
+class Thinned(NamedTuple):
+    """One part of a pass: how many notes went, and the size behind which the next part begins; None: done."""
+
+    gone: int
+    behind: int | None
+
+
 class CheckpointStore:
     """One database that flushes. Safe from any thread and from several nodes; calls follow one another."""
 
     def __init__(self, place: Place) -> None:
         self._database = Database(place, CHECKPOINT_TABLES, "checkpoint store")
+        # SQLite takes the key otherwise, and reads whatever went on its way.
+        self._noted = "signed" if isinstance(place, InPostgres) else "signed INDEXED BY signed_noted"
 
     def close(self) -> None:
         """Close it."""
@@ -107,7 +135,7 @@ class CheckpointStore:
             return _last(connection, origin)
 
     def history(self, origin: str) -> list[tuple[Checkpoint, bytes]]:
-        """Return every claimed checkpoint with its note, smallest first."""
+        """Return every claimed checkpoint, smallest first; an empty note where none is there."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT size, root, note FROM signed WHERE origin = ? ORDER BY size", (origin,)
@@ -115,11 +143,11 @@ class CheckpointStore:
         return [(Checkpoint(origin, size, root), note or b"") for size, root, note in rows]
 
     def signed_below(self, origin: str, size: int, limit: int) -> list[PastCheckpoint]:
-        """Return at most `limit` signed checkpoints of fewer leaves, the largest first; by the key."""
+        """Return at most `limit` checkpoints of fewer leaves whose notes are there, the largest first."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT size, claimed_at, note FROM signed WHERE origin = ? AND size < ? AND note IS NOT NULL"
-                " ORDER BY size DESC LIMIT ?",
+                f"SELECT size, claimed_at, note FROM {self._noted} WHERE origin = ? AND size < ?"  # noqa: S608 -- fixed texts
+                " AND length(note) > 0 ORDER BY size DESC LIMIT ?",
                 (origin, size, limit),
             ).fetchall()
         return [PastCheckpoint(size, datetime.fromisoformat(at), bytes(note)) for size, at, note in rows]
@@ -132,7 +160,7 @@ class CheckpointStore:
     def signed(self, origin: str) -> tuple[Checkpoint, bytes] | None:
         """Return the largest checkpoint that was signed, with its note; not one that was only claimed."""
         with self._database.reading() as connection:
-            return _last(connection, origin, "AND note IS NOT NULL")
+            return _last(connection, origin, "AND length(note) > 0")
 
     def claimed(self, head: Checkpoint) -> bool:
         """Tell whether this very checkpoint was claimed."""
@@ -180,7 +208,41 @@ class CheckpointStore:
                 "SELECT note FROM signed WHERE origin = ? AND size = ? AND root = ?",
                 (checkpoint.origin, checkpoint.size, checkpoint.root),
             ).fetchone()
-        return note if row is None else row[0]
+        # Whoever signed it so late that it went meanwhile has it still.
+        return note if row is None else row[0] or note
+
+    def thin(self, origin: str, behind: int, before: datetime, limit: int) -> Thinned:
+        """Let notes claimed before a moment (UTC) go, but for the last of each hour; look at `limit` of them.
+
+        What goes is followed by a note of the same hour that stays or goes by the same rule: several may do
+        this at once, each may end anywhere, and done again it changes nothing. Raises StoreUnavailable.
+        """
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT size, claimed_at FROM {self._noted} WHERE origin = ? AND size > ?"  # noqa: S608 -- fixed texts
+                " AND length(note) > 0 ORDER BY size LIMIT ?",
+                (origin, behind, limit + 1),
+            ).fetchall()
+        old = [datetime.fromisoformat(at) < before for _, at in rows]
+        going = [
+            size
+            for (size, at), (_, later), is_old in zip(rows, rows[1:], old, strict=False)
+            if is_old and at[:HOUR_CHARS] == later[:HOUR_CHARS]
+        ]
+        gone = self._emptied(origin, going) if going else 0
+        # One hour of a clock that ran ahead does not hide what is behind it; a whole part of the new ends it.
+        return Thinned(gone, rows[limit - 1][0] if len(rows) > limit and any(old) else None)
+
+    def _emptied(self, origin: str, going: list[int]) -> int:
+        # A key that is set, to itself, has SQLite delete the row and insert it: only then do pages that hold
+        # little join. Without it a row without its note takes 820 bytes, with it 136.
+        sizes = ", ".join("?" * len(going))
+        statement = (
+            "UPDATE signed SET note = ?, size = size"  # noqa: S608 -- question marks
+            f" WHERE origin = ? AND size IN ({sizes}) AND length(note) > 0"
+        )
+        with self._database.writing() as connection:
+            return connection.execute(statement, (b"", origin, *going)).rowcount
 
     def lines(self, name: str, after: int = 0) -> list[bytes]:
         """Return the lines of a list, oldest first, behind a number; they are counted from 1."""

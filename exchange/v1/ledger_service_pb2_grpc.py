@@ -83,7 +83,8 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCheckpoints(self, request, context):
-        """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it.
+        """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it: all of the last days, and of
+        each hour before that the last. A proof from any size is given all the same.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

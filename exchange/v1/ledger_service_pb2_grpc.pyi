@@ -40,7 +40,9 @@ class LedgerServiceStub:
     GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetConsistencyProofRequest, _ledger_service_pb2.GetConsistencyProofResponse]
     """Gives the proof that the newest checkpoint only added to an earlier one (RFC 9162 section 2.1.4)."""
     ListCheckpoints: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ListCheckpointsRequest, _ledger_service_pb2.ListCheckpointsResponse]
-    """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it."""
+    """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it: all of the last days, and of
+    each hour before that the last. A proof from any size is given all the same.
+    """
 
 @_typing.type_check_only
 class LedgerServiceAsyncStub(LedgerServiceStub):
@@ -54,7 +56,9 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetConsistencyProofRequest, _ledger_service_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
     """Gives the proof that the newest checkpoint only added to an earlier one (RFC 9162 section 2.1.4)."""
     ListCheckpoints: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListCheckpointsRequest, _ledger_service_pb2.ListCheckpointsResponse]  # type: ignore[assignment]
-    """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it."""
+    """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it: all of the last days, and of
+    each hour before that the last. A proof from any size is given all the same.
+    """
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Proofs. Checkpoints and proofs hold no personal data and need no decision; entries are never given here."""
@@ -89,6 +93,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_service_pb2.ListCheckpointsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.ListCheckpointsResponse, _abc.Awaitable[_ledger_service_pb2.ListCheckpointsResponse]]:
-        """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it."""
+        """Lists the checkpoints of a log that were signed, the largest first, each as the log signed it: all of the last days, and of
+        each hour before that the last. A proof from any size is given all the same.
+        """
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -47,6 +47,7 @@ from exchange.wiring.published import vkeys_of
 from exchange.wiring.register import keep_register
 from exchange.wiring.renewing import Renewing, door_files, read_material
 from exchange.wiring.shards import refuse_other_shard
+from exchange.wiring.thinning import Thinning
 from exchange.wiring.web_doors import WebDoors
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ async def run_core(
     following.start(pipeline)
     ringing.start()
     collecting: asyncio.Task[None] | None = None
+    thinning = _thinning(core, node, log)
     web = WebDoors.of(core, material, log)
     renewing = _renewing(core, material, server, web, log)
     try:
@@ -151,6 +153,7 @@ async def run_core(
             await node.start(publisher, pipeline, following, core.clock)
         _say_ready(settings, core, port, server, await web.start(port))
         renewing.start()
+        thinning.start()
         log.info("ready", port=port)
         if starter.told is not None:
             starter.told(f"{settings.host}:{port}")
@@ -159,6 +162,7 @@ async def run_core(
     finally:
         await _cancelled(collecting)
         await renewing.stop()
+        await thinning.stop()
         _take_back(settings.data / READY_FILE)
         await _close(server, web, node, settings.drain_s)
         await pipeline.drain()
@@ -178,6 +182,16 @@ def _renewing(
     """Return what looks for renewed certificates: of the doors, and of the console towards the exchange."""
     doors = (server.renew, web.renew)
     return Renewing(door_files(core.settings), material, doors, log, core.clock, beside=(web.console.look,))
+
+
+def _thinning(
+    core: Core,
+    node: Node | None,
+    log: Any,  # noqa: ANN401 -- as above
+) -> Thinning:
+    """Return what lets old notes go, at the node that holds the shard."""
+    days = core.settings.checkpoint_days
+    return Thinning(core.checkpoints, days, log, core.clock, lambda: node is None or node.keeping.here)
 
 
 def _stop_signal(starter: Starter) -> asyncio.Event:

@@ -184,7 +184,7 @@ def test_checkpoints_that_are_gone_or_ahead_are_a_fork(desk: Desk, named: dict[s
     with pytest.raises(ForkRefused, match="less than was signed"):
         open_core(desk.settings)
     with psycopg.connect(named["checkpoints_postgres"]) as line:
-        line.execute("DROP TABLE signed, kept_line, checkpoint_store; DROP FUNCTION is_kept")
+        line.execute("DROP TABLE signed, kept_line, checkpoint_store; DROP FUNCTION is_kept, note_stays")
     with pytest.raises(ForkRefused, match="gone"):
         open_core(desk.settings)
 
@@ -196,7 +196,7 @@ def test_migrate_makes_the_tables_of_every_database_and_a_newer_one_is_refused(
     made = exchange("store", "migrate", *data)
     assert (made.code, made.out.splitlines()[1:]) == (
         0,
-        ["key database: made the tables of version 1", "checkpoint store: made the tables of version 1"],
+        ["key database: made the tables of version 1", "checkpoint store: made the tables of version 2"],
     )
     # Their owner made tables, and nobody keys: the first start still does.
     young(data[1], **named)
@@ -204,13 +204,13 @@ def test_migrate_makes_the_tables_of_every_database_and_a_newer_one_is_refused(
     assert (again.code, again.out.count("nothing to do")) == (0, 3)
     for name, table in (("keys_postgres", "key_database"), ("checkpoints_postgres", "checkpoint_store")):
         with psycopg.connect(named[name]) as line:
-            line.execute(f"UPDATE {table} SET version = 2".encode())  # noqa: S608 -- the names above
+            line.execute(f"UPDATE {table} SET version = version + 1".encode())  # noqa: S608 -- the names above
         for words in (("store", "migrate"), ("doctor",)):
             said = exchange(*words, *data)
             assert said.code != 0
             assert "newer version" in said.out + said.err
         with psycopg.connect(named[name]) as line:
-            line.execute(f"UPDATE {table} SET version = 1".encode())  # noqa: S608 -- the names above
+            line.execute(f"UPDATE {table} SET version = version - 1".encode())  # noqa: S608 -- the names above
 
 
 def test_production_keeps_the_three_apart_by_what_the_servers_say(

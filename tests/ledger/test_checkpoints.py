@@ -232,9 +232,9 @@ def test_a_store_of_a_newer_version_is_left_alone(store: CheckpointStore, place:
     store.claim(None, head(5), NOON)
     with closing(line_to(place)) as line:
         line.execute(
-            "PRAGMA user_version = 2"
+            "PRAGMA user_version = 3"
             if isinstance(place, Path)
-            else "UPDATE checkpoint_store SET version = 2"
+            else "UPDATE checkpoint_store SET version = 3"
         )
     with pytest.raises(HistoryUnreadable, match="newer"):
         CheckpointStore(place)
