@@ -37,7 +37,7 @@ NAMES: Final[Mapping[str, str]] = {
     "TREAT-AS-OBJECTION": later("Weigering van een inwoner als bezwaar behandelen"),
     "CONFIRM-RECTIFICATION": later("Ontvanger moet een verbetering bevestigen"),
     "CONFIRM-RESTRICTION": later("Ontvanger moet een beperking bevestigen"),
-    "NOTIFY-FG": later("Melding aan u"),
+    "NOTIFY-FG": later("Melding: beroep op noodtoegang"),
     "ALERT-SNOOP": later("Melding: vraag zonder band met de inwoner"),
     "ALERT-BREAK-GLASS-REFUSED": later("Melding: noodtoegang geweigerd"),
     "NOTIFY-SUBJECT": later("Inwoner informeren over noodtoegang"),
@@ -49,6 +49,25 @@ NAMES: Final[Mapping[str, str]] = {
     "ABORT-DELIVERY": later("Levering afbreken"),
     "TTL-60M": later("Noodtoegang eindigt vanzelf"),
     "NO-NOTICE-TO-SUSPECT": later("Niet melden aan wie verdacht wordt"),
+}
+# What an officer does about it, where the name and the form do not say so.
+HELP: Final[Mapping[str, str]] = {
+    "ANSWER-RIGHTS-REQUEST": later(
+        "De gemeente antwoordt in haar eigen systeem. Daarmee eindigt dit. Let op de termijn."
+    ),
+    "CONFIRM-RECTIFICATION": later(
+        "Eindigt als de ontvanger in zijn eigen systeem bevestigt. Blijft dat uit? Vraag ernaar."
+    ),
+    "CONFIRM-RESTRICTION": later(
+        "Eindigt als de ontvanger in zijn eigen systeem bevestigt. Blijft dat uit? Vraag ernaar."
+    ),
+    "NOTIFY-SUBJECT": later(
+        "Leest de inwoner het zelf bij ‘Wie keek’, dan eindigt dit vanzelf. Een ouder of andere vertegenwoordiger "
+        "ziet het daar pas nadat het college vaststelde dat dit niet in strijd is met het belang van het kind, "
+        "voor het doel acute-nood: hij kan zelf het gevaar zijn. Vraag het college dat na te gaan, of spreek af "
+        "wie het vertelt, en leg vast wat is gedaan."
+    ),
+    "TTL-60M": later("Eindigt vanzelf. U hoeft niets te doen."),
 }
 _OTHERS: Final = (
     Way(pb.DUTY_OUTCOME_EXECUTED, later("Gedaan"), why=False),
