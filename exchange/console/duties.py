@@ -62,10 +62,10 @@ HELP: Final[Mapping[str, str]] = {
         "Eindigt als de ontvanger in zijn eigen systeem bevestigt. Blijft dat uit? Vraag ernaar."
     ),
     "NOTIFY-SUBJECT": later(
-        "Leest de inwoner het zelf bij ‘Wie keek’, dan eindigt dit vanzelf. Een ouder of andere vertegenwoordiger "
-        "ziet het daar pas nadat het college vaststelde dat dit niet in strijd is met het belang van het kind, "
-        "voor het doel acute-nood: hij kan zelf het gevaar zijn. Vraag het college dat na te gaan, of spreek af "
-        "wie het vertelt, en leg vast wat is gedaan."
+        "Leest de inwoner het zelf bij Wie keek, dan eindigt dit vanzelf. Een ouder of andere "
+        "vertegenwoordiger ziet het daar pas nadat het college vaststelde dat dit niet in strijd is met het "
+        "belang van het kind, voor het doel acute-nood: hij kan zelf het gevaar zijn. Vraag het college dat "
+        "na te gaan, of spreek af wie het vertelt, en leg vast wat is gedaan."
     ),
     "TTL-60M": later("Eindigt vanzelf. U hoeft niets te doen."),
 }

@@ -131,8 +131,8 @@ def _happened(found: Gathered, one: Looked, words: Words) -> str:
 def in_words(explanation: str, words: Words) -> str:
     """Return an explanation with the collections it names by their own words, each once.
 
-    A question for everything names hundreds of fields: the file for computers has them one by one. A collection
-    of which some was given and some was not stands in both lists, and is told there as a part.
+    A question for everything names hundreds of fields: the file for computers has them one by one. Of what
+    some was given and some was not, both lists tell a part.
     """
     of = {begin: _collections(paths) for begin, paths in _FIELDS.findall(explanation)}
 

@@ -68,7 +68,7 @@ def test_a_parent_reads_nothing_untrue_and_the_officer_what_to_do(house: House, 
     parent, officer = house.as_(RESIDENT), house.as_(OFFICER)
     told = {"csrf": parent.csrf("/mijn/6"), "naam": "Sem", "bsn": child.bsn}
     assert parent.post("/mijn/6/ander", told).status_code == 303
-    # Before there is anything to keep, the page says that not all stands there: so that saying it tells nothing.
+    # It says so before there is anything to keep: that it says so tells nothing.
     before = looks(parent)
     assert "Soms mag u iets hier niet zien, of pas later. Dat bepaalt de wet." in before
     decision_id = emergency(child)
