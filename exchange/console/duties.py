@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 REVIEW: Final = "REVIEW-1-WORKDAY"
 RIGHTS: Final = ("ANSWER-RIGHTS-REQUEST", "TREAT-AS-OBJECTION")
+RETRY: Final = "RETRY"
 TOLD_ON: Final = ("CONFIRM-RECTIFICATION", "CONFIRM-RESTRICTION")
 ALARMS: Final = ("NOTIFY-FG", "ALERT-SNOOP", "ALERT-BREAK-GLASS-REFUSED")
 # These end where the request, the rectification or the restriction is worked on, or by the service itself.
@@ -44,7 +45,7 @@ NAMES: Final[Mapping[str, str]] = {
     "INFORM-RESIDENT": later("Inwoner informeren"),
     "INFORM-14": later("Inwoner informeren binnen een maand"),
     "DEFER-NOTICE-4W": later("Inwoner later informeren"),
-    "RETRY": later("Opnieuw proberen"),
+    RETRY: later("Opnieuw proberen"),
     "STOP-FEED": later("Levering stoppen"),
     "ABORT-DELIVERY": later("Levering afbreken"),
     "TTL-60M": later("Noodtoegang eindigt vanzelf"),
@@ -66,6 +67,11 @@ HELP: Final[Mapping[str, str]] = {
         "vertegenwoordiger ziet het daar pas nadat het college vaststelde dat dit niet in strijd is met het "
         "belang van het kind, voor het doel acute-nood: hij kan zelf het gevaar zijn. Vraag het college dat "
         "na te gaan, of spreek af wie het vertelt, en leg vast wat is gedaan."
+    ),
+    RETRY: later(
+        "Dit was niet te beoordelen: er ontbrak een gegeven, of er is hier niets van deze persoon. Er is "
+        "niets gegeven. Wie het vroeg, kan het opnieuw vragen. Komt dit vaak voor? Waarschuw dan wie de "
+        "uitwisseling beheert."
     ),
     "TTL-60M": later("Eindigt vanzelf. U hoeft niets te doen."),
 }
