@@ -73,6 +73,8 @@ def test_a_parent_reads_nothing_untrue_and_the_officer_what_to_do(house: House, 
     assert "Soms mag u iets hier niet zien, of pas later. Dat bepaalt de wet." in before
     decision_id = emergency(child)
     meanwhile = looks(parent)
+    # The page on access does not promise all either.
+    assert "U kunt zien wat er van u is" in words_of(parent.get("/mijn/4/1").text)
     assert EMERGENCY not in meanwhile
     assert re.sub(r"\d\d:\d\d", "", meanwhile) == re.sub(r"\d\d:\d\d", "", before)
     assert "keek nog niemand" not in meanwhile
