@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 REVIEW: Final = "REVIEW-1-WORKDAY"
 RIGHTS: Final = ("ANSWER-RIGHTS-REQUEST", "TREAT-AS-OBJECTION")
+RETRY: Final = "RETRY"
 TOLD_ON: Final = ("CONFIRM-RECTIFICATION", "CONFIRM-RESTRICTION")
 ALARMS: Final = ("NOTIFY-FG", "ALERT-SNOOP", "ALERT-BREAK-GLASS-REFUSED")
 # These end where the request, the rectification or the restriction is worked on, or by the service itself.
@@ -37,18 +38,42 @@ NAMES: Final[Mapping[str, str]] = {
     "TREAT-AS-OBJECTION": later("Weigering van een inwoner als bezwaar behandelen"),
     "CONFIRM-RECTIFICATION": later("Ontvanger moet een verbetering bevestigen"),
     "CONFIRM-RESTRICTION": later("Ontvanger moet een beperking bevestigen"),
-    "NOTIFY-FG": later("Melding aan u"),
+    "NOTIFY-FG": later("Melding: beroep op noodtoegang"),
     "ALERT-SNOOP": later("Melding: vraag zonder band met de inwoner"),
     "ALERT-BREAK-GLASS-REFUSED": later("Melding: noodtoegang geweigerd"),
     "NOTIFY-SUBJECT": later("Inwoner informeren over noodtoegang"),
     "INFORM-RESIDENT": later("Inwoner informeren"),
     "INFORM-14": later("Inwoner informeren binnen een maand"),
     "DEFER-NOTICE-4W": later("Inwoner later informeren"),
-    "RETRY": later("Opnieuw proberen"),
+    RETRY: later("Opnieuw proberen"),
     "STOP-FEED": later("Levering stoppen"),
     "ABORT-DELIVERY": later("Levering afbreken"),
     "TTL-60M": later("Noodtoegang eindigt vanzelf"),
     "NO-NOTICE-TO-SUSPECT": later("Niet melden aan wie verdacht wordt"),
+}
+# What an officer does about it, where the name and the form do not say so.
+HELP: Final[Mapping[str, str]] = {
+    "ANSWER-RIGHTS-REQUEST": later(
+        "De gemeente antwoordt in haar eigen systeem. Daarmee eindigt dit. Let op de termijn."
+    ),
+    "CONFIRM-RECTIFICATION": later(
+        "Eindigt als de ontvanger in zijn eigen systeem bevestigt. Blijft dat uit? Vraag ernaar."
+    ),
+    "CONFIRM-RESTRICTION": later(
+        "Eindigt als de ontvanger in zijn eigen systeem bevestigt. Blijft dat uit? Vraag ernaar."
+    ),
+    "NOTIFY-SUBJECT": later(
+        "Leest de inwoner het zelf bij Wie keek, dan eindigt dit vanzelf. Een ouder of andere "
+        "vertegenwoordiger ziet het daar pas nadat het college vaststelde dat dit niet in strijd is met het "
+        "belang van het kind, voor het doel acute-nood: hij kan zelf het gevaar zijn. Vraag het college dat "
+        "na te gaan, of spreek af wie het vertelt, en leg vast wat is gedaan."
+    ),
+    RETRY: later(
+        "Dit was niet te beoordelen: er ontbrak een gegeven, of er is hier niets van deze persoon. Er is "
+        "niets gegeven. Wie het vroeg, kan het opnieuw vragen. Komt dit vaak voor? Waarschuw dan wie de "
+        "uitwisseling beheert."
+    ),
+    "TTL-60M": later("Eindigt vanzelf. U hoeft niets te doen."),
 }
 _OTHERS: Final = (
     Way(pb.DUTY_OUTCOME_EXECUTED, later("Gedaan"), why=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from exchange.v1 import audit_service_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import date
 
     from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -24,6 +25,7 @@ HERE: Final = ZoneInfo("Europe/Amsterdam")
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
+MIDNIGHT: Final = time()
 # What somebody did, by the word that is stored of it; one that this version does not know stands as stored.
 DOING: Final = {
     "READ": later("inzien"),
@@ -48,6 +50,7 @@ def open_templates() -> Environment:
     )
     filters: Mapping[str, Any] = {
         "moment": moment,
+        "due": due,
         "day": day,
         "hour": hour,
         "left": left,
@@ -67,10 +70,24 @@ def as_datetime(told: Timestamp | datetime) -> datetime:
 
 def moment(told: Timestamp | datetime) -> Markup:
     """Return a moment as people here read it, with UTC beside it for who compares with a log."""
-    at = as_datetime(told)
-    local = at.astimezone(HERE)
-    return Markup('<time datetime="{}">{} <small>({} UTC)</small></time>').format(
-        at.strftime("%Y-%m-%dT%H:%M:%SZ"), local.strftime("%d-%m-%Y %H:%M"), at.strftime("%H:%M")
+    local = as_datetime(told).astimezone(HERE)
+    return _beside_utc(local, local.date(), local.strftime("%H:%M"))
+
+
+def due(told: Timestamp | datetime) -> Markup:
+    """Return until when something may be done: midnight ends a day (24:00), and begins none of it."""
+    local = as_datetime(told).astimezone(HERE)
+    if local.time() == MIDNIGHT:
+        return _beside_utc(local, local.date() - DAY, "24:00")
+    return moment(told)
+
+
+def _beside_utc(at: datetime, on: date, hour: str) -> Markup:
+    """Return a day and hour here; UTC tells its day where that is another one."""
+    utc = at.astimezone(UTC)
+    beside = "%H:%M" if utc.date() == on else "%d-%m %H:%M"
+    return Markup('<time datetime="{}">{} {} <small>({} UTC)</small></time>').format(
+        utc.strftime("%Y-%m-%dT%H:%M:%SZ"), on.strftime("%d-%m-%Y"), hour, utc.strftime(beside)
     )
 
 

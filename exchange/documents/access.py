@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 # The language of what the gate explains to residents, and where it lists fields.
 EXPLAINED_IN: Final = "nl"
-_FIELDS: Final = re.compile(r"(Gegeven, als het er is|Niet gegeven): (.+?)\.(?= |$)")
+_GIVEN: Final = "Gegeven, als het er is"
+_FIELDS: Final = re.compile(rf"({_GIVEN}|Niet gegeven): (.+?)\.(?= |$)")
 # What a resident reads first; all else follows in the order of the contract.
 FIRST: Final = ("reports", "goals", "supports", "agreements")
 
@@ -130,15 +131,27 @@ def _happened(found: Gathered, one: Looked, words: Words) -> str:
 def in_words(explanation: str, words: Words) -> str:
     """Return an explanation with the collections it names by their own words, each once.
 
-    A question for everything names hundreds of fields: the file for computers has them one by one.
+    A question for everything names hundreds of fields: the file for computers has them one by one. Of what
+    some was given and some was not, both lists tell a part.
     """
+    of = {begin: _collections(paths) for begin, paths in _FIELDS.findall(explanation)}
 
     def named(found: re.Match[str]) -> str:
         begin, paths = found.groups()
-        parts = (path.partition("[")[0].partition(".")[0] for path in paths.split(", "))
-        return f"{begin}: {', '.join(dict.fromkeys(map(words.field, parts)))}."
+        others = {one for other, parts in of.items() if other != begin for one in parts}
+        a_part = words.text("a_part" if begin == _GIVEN else "another_part")
+        told = (
+            f"{words.field(one)} ({a_part})" if one in others else words.field(one)
+            for one in _collections(paths)
+        )
+        return f"{begin}: {', '.join(dict.fromkeys(told))}."
 
     return _FIELDS.sub(named, explanation)
+
+
+def _collections(paths: str) -> tuple[str, ...]:
+    """Return the collections that a list of paths names, each once."""
+    return tuple(dict.fromkeys(path.partition("[")[0].partition(".")[0] for path in paths.split(", ")))
 
 
 def _why(found: Gathered, words: Words) -> Iterator[Block]:

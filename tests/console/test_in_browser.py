@@ -293,7 +293,7 @@ def test_everything_reads_and_records_without_javascript(browser: Any, url: str,
         window.sign_in(NAMES["officer"])
         page = window.page
         window.open("/vandaag")
-        page.locator("summary", has_text="Leg vast: Melding aan u").first.click()
+        page.locator("summary", has_text="Leg vast: Melding: beroep op noodtoegang").first.click()
         page.locator("details[open]").get_by_label("Gedaan").check()
         page.locator("details[open]").get_by_role("button", name="Vastleggen").click()
         page.wait_for_selector("h1:text-is('Vastgelegd')")

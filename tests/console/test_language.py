@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +72,20 @@ def test_a_heading_begins_with_a_capital_and_keeps_the_others() -> None:
     assert shown(words="toestemming (AVG)") == "Toestemming (AVG)"
     assert shown(words="") == ""
     assert [file.name for file in TEMPLATES.rglob("*.html") if "|capitalize" in file.read_text()] == []
+
+
+def test_until_midnight_is_the_end_of_a_day_and_utc_tells_its_day_where_that_is_another() -> None:
+    def shown(told: str, by: str) -> str:
+        page = open_templates().from_string(f"{{{{ told|{by} }}}}").render(told=datetime.fromisoformat(told))
+        return re.sub(r"<[^>]+>", "", page)
+
+    assert shown("2026-11-27T23:00:00Z", "due") == "27-11-2026 24:00 (23:00 UTC)"
+    assert shown("2026-07-31T22:00:00Z", "due") == "31-07-2026 24:00 (22:00 UTC)"
+    assert shown("2026-11-27T22:59:59Z", "due") == "27-11-2026 23:59 (22:59 UTC)"
+    assert shown("2026-11-27T23:00:01Z", "due") == "28-11-2026 00:00 (27-11 23:00 UTC)"
+    # A moment is no end: at midnight the next day began.
+    assert shown("2026-11-27T23:00:00Z", "moment") == "28-11-2026 00:00 (27-11 23:00 UTC)"
+    assert shown("2026-11-28T00:00:00Z", "moment") == "28-11-2026 01:00 (00:00 UTC)"
 
 
 def test_dutch_is_what_the_pages_say() -> None:

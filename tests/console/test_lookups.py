@@ -155,7 +155,11 @@ def test_names_take_a_reason_and_a_second_person(month: Month, officer: Visitor)
     assert shut.status_code == 409
     assert SAYS["NAMES_NOT_OPEN"] in html.unescape(shut.text)
     empty = sent(officer, "/toezicht/namen", cell(month, request_id=request_id(1), waarom="  "))
-    assert (empty.status_code, "Schrijf op waarom" in empty.text) == (400, True)
+    assert empty.status_code == 400
+    # What is wrong stands at its field, in the page that it was asked from.
+    assert 'id="waarom-fout" role="alert">Schrijf op waarom' in empty.text
+    assert 'aria-describedby="waarom-hint waarom-fout" aria-invalid="true"' in empty.text
+    assert f'name="taak" value="{TASK}"' in empty.text
     reason = asked_for(month, officer, 2)
     # Whoever asked is told that somebody else agrees; a keeper and another officer see why, and no name.
     keeper = house.as_(KEEPER)
@@ -182,6 +186,12 @@ def test_names_take_a_reason_and_a_second_person(month: Month, officer: Visitor)
         assert "U stemde in" in agreed.text
     late = sent(house.as_(OFFICER_2), "/toezicht/instemmen", form | {"request_id": request_id(3)})
     assert (late.status_code, SAYS["NAMES_APPROVED_ALREADY"] in late.text) == (409, True)
+    # The list leads whoever asked on to the names, and tells the others that they are not theirs to read.
+    onward = f'href="{html.escape(month.at("onverklaard", taak=TASK))}"'
+    others = [house.as_(OFFICER_2).get(month.at("verzoeken")).text, keeper.get(month.at("verzoeken")).text]
+    assert onward in officer.get(month.at("verzoeken")).text
+    assert [onward in text for text in others] == [False, False]
+    assert all("Gedaan. Alleen wie het vroeg, leest de namen." in text for text in others)
     names = officer.get(month.at("onverklaard", taak=TASK))
     assert names.text.count(f"<code>{month.professional}</code>") == 2
     assert names.text.count('href="/beslissing/') == 2

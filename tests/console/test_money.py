@@ -69,7 +69,11 @@ def test_he_finds_what_is_about_money_and_why_no_more(house: House, town: Town) 
     family = owing(kept(town))
     visitor = house.as_(KEEPER)
     # As anybody's representative he finds nothing, as before; with the number of the plan he does.
-    assert named(visitor, family.bsn, "")[0] == 403
+    status, said = named(visitor, family.bsn, "")
+    assert status == 403
+    # The page he gets says what may be the matter, alike for everybody, and leads back to the form.
+    assert "U bent bewindvoerder, en het nummer van het plan ontbrak of klopte niet." in said
+    assert said.endswith("Kies voor wie")
     assert named(visitor, family.bsn, f" {family.plan_id.upper()} ") == (303, "/mijn/7")
     text = visitor.get("/mijn/7").text
     page = words_of(text)

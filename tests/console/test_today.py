@@ -11,6 +11,7 @@ import pytest
 from adapters.sdk import errors
 from adapters.sdk.calls import claim
 from adapters.sdk.tokens import Person
+from adapters.simulators.identity_provider.people import resident
 from exchange.v1 import audit_service_pb2 as audit
 from exchange.v1 import common_pb2 as pb
 from tests.console.house import OFFICER, OFFICER_2
@@ -188,3 +189,20 @@ def form_of(text: str, decision: str, duty: str) -> dict[str, str]:
         if told["decision_id"] == decision and told["duty"] == duty:
             return told
     raise AssertionError("there is no such form")
+
+
+def test_what_could_not_be_judged_stands_apart_and_says_what_to_do(house: House) -> None:
+    """Who signs in and has no plan here asks for one: no other duty is lost among those."""
+    bsn = next(house.town.bsns)
+    house.provider.admit(resident(bsn, 77))
+    assert house.as_("inwoner-77").get("/mijn/1").status_code == 404
+    officer = house.as_(OFFICER)
+    part = re.search(
+        r'<section[^>]*aria-labelledby="opnieuw">.*?</section>', officer.get("/vandaag").text, re.DOTALL
+    )
+    assert part is not None
+    assert "Vragen die niet te beoordelen waren" in part[0]
+    assert "of er is hier niets van deze persoon. Er is niets gegeven." in part[0]
+    assert "Noodtoegang" not in part[0]
+    officer.get("/taal/en")
+    assert "Questions that could not be judged" in officer.get("/vandaag").text

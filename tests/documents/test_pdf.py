@@ -109,6 +109,12 @@ def test_what_happened_names_collections_and_the_fields_stay_in_the_file() -> No
     told = f"U vroeg dat. Gegeven, als het er is: {given}. Niet gegeven: x.y. Klaar."
     content = content_of(access_document(gathered(disclosures=[LOOKED | {"explanation": told}]), "nl"))
     assert "U vroeg dat. Gegeven, als het er is: Doelen, Hulp. Niet gegeven: X. Klaar." in content
+    # Of what was given in part it says in both lists that it is a part; nothing contradicts itself.
+    some = f"Gegeven, als het er is: {given}. Niet gegeven: supports.rate, x.y."
+    content = content_of(access_document(gathered(disclosures=[LOOKED | {"explanation": some}]), "nl"))
+    assert (
+        "Gegeven, als het er is: Doelen, Hulp (een deel). Niet gegeven: Hulp (een ander deel), X." in content
+    )
     # What the gate explains is Dutch: in English it says what came of it.
     assert 'allowed"' in content_of(access_document(gathered(), "en"))
 

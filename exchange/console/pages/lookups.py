@@ -7,6 +7,7 @@ Source: GDPR 5(1)(c), 24, 32, 39(1)(b); exchange/decisions/0134-names-take-two-p
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -26,7 +27,6 @@ from exchange.console.lookup_words import (
     months_back,
 )
 from exchange.console.page import Page
-from exchange.console.refusals import Refused
 from exchange.console.roles import KEEPER, OFFICER
 from exchange.console.templating import as_datetime
 from exchange.v1 import lookup_review_service_pb2 as pb
@@ -74,11 +74,18 @@ async def show(look: Look) -> Response:
 
 async def show_cell(look: Look) -> Response:
     """Show one cell: what its counts mean, and what names were asked of it."""
-    month, organisation, task = asked_month(look), asked_organisation(look), look.query.get("taak", "")
+    return await _cell(look, look.query.get("taak", ""), "")
+
+
+async def _cell(look: Look, task: str, fault: str) -> Response:
+    """Show one cell; `fault` is what is wrong with the reason that was written."""
+    month, organisation = asked_month(look), asked_organisation(look)
     found = [one for one in await _cells(look, month) if (one.organisation, one.task) == (organisation, task)]
     asked = [one for one in await _asked(look, organisation, month) if one.told.of_task == task]
     return look.page(
         "lookup_cell.html",
+        HTTPStatus.BAD_REQUEST if fault else HTTPStatus.OK,
+        fault=fault,
         cell=found[0] if found else None,
         organisation_told=organisation,
         task=task,
@@ -93,7 +100,8 @@ async def request_names(look: Look) -> Response:
     month, organisation, task = asked_month(look), asked_organisation(look), look.field("taak")
     reason = look.field("waarom").strip()
     if not reason:
-        raise Refused("REASON", later("Schrijf op waarom u de namen nodig hebt. Dat wordt vastgelegd."))
+        fault = later("Schrijf op waarom u de namen nodig hebt. Dat wordt vastgelegd.")
+        return await _cell(look, task, fault)
     request = pb.RequestNamesRequest(
         request_id=look.field("request_id"),
         claim=REVIEW,

@@ -52,6 +52,7 @@ NOTICE_FIELDS: Final = [
     f"notices.{one}" for one in ("decide_time", "organisation", "task", "purpose", "explanation", "told_time")
 ]
 REFUSED: Final = "DENY"
+PARTLY: Final = "PARTIAL"
 EMERGENCY: Final = "BREAK_GLASS"
 # An address tells by numbers alone what was chosen.
 OTHERS, EVERYBODY, MYSELF = "", "1", "2"
@@ -99,6 +100,7 @@ class Looked(NamedTuple):
     article: str
     outcome: str
     refused: bool
+    partly: bool
     emergency: bool
     arrived: bool
     explanation: str
@@ -125,6 +127,7 @@ async def show(look: Look) -> Response:
         choices=choices,
         token=token,
         first=first,
+        acting=look.session.role is not RESIDENT,
     )
 
 
@@ -204,6 +207,7 @@ def _looked(one: Mapping[str, Any], who: str, known: Known, plain: Plain) -> Loo
         article=known.article(one.get("legal_basis", "")),
         outcome=plain.words.outcome(outcome) if outcome else "",
         refused=outcome == REFUSED,
+        partly=PARTLY in outcome,
         emergency=EMERGENCY in outcome,
         arrived="abort_time" not in one,
         explanation=_explained(one),

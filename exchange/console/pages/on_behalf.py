@@ -47,10 +47,7 @@ _NO_PLAN: Final = later(
     "Dit is geen nummer van een plan. Neem het over zoals de gemeente het gaf, of laat dit leeg."
 )
 _YOURSELF: Final = later("Dit bent u zelf.")
-_NOT_FOR_HIM: Final = later(
-    "U kunt hier niets voor deze persoon doen. Misschien staat u bij de gemeente niet als vertegenwoordiger, "
-    "beslist deze persoon zelf, of is hier niets van deze persoon."
-)
+_NOT_FOR_HIM: Final = later("U kunt hier niets voor deze persoon doen.")
 _TOO_OFTEN: Final = later("Dit ging vijf keer niet goed. Log uit en later opnieuw in, of bel de gemeente.")
 _NO_MARK: Final = later("Met deze aanmelding kunt u niet voor een ander handelen. Bel de gemeente.")
 _separators = re.compile(r"[ .\-]").sub

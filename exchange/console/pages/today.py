@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exchange.console.duties import ALARMS, NAMES, REVIEW, RIGHTS, TOLD_ON, ways_of
+from exchange.console.duties import ALARMS, HELP, NAMES, RETRY, REVIEW, RIGHTS, TOLD_ON, ways_of
 from exchange.console.language import later
 from exchange.console.ledger_state import ledger_state
 from exchange.console.page import Page
@@ -82,6 +82,12 @@ KINDS: Final = (
         later("Ontvangers die nog moeten bevestigen"),
         later("Alle ontvangers hebben bevestigd."),
     ),
+    Kind(
+        "opnieuw",
+        (RETRY,),
+        later("Vragen die niet te beoordelen waren"),
+        later("Alles was te beoordelen."),
+    ),
     Kind("overig", (), later("Andere plichten"), later("Er staan geen andere plichten open.")),
 )
 
@@ -92,6 +98,11 @@ class Row(NamedTuple):
     told: pb.Obligation
     name: str
     left: timedelta
+
+    @property
+    def help(self) -> str:
+        """Return what is to be done where the name does not say it, or empty."""
+        return HELP.get(self.told.duty, "")
 
     @property
     def late(self) -> bool:

@@ -32,7 +32,7 @@ WAYS: Final = (
         "inzage",
         later("Zien wat er van mij is"),
         later(
-            "U kunt alles zien wat er van u is: wat er staat, waarom, wie het kreeg en hoe lang het blijft."
+            "U kunt zien wat er van u is: wat er staat, waarom, wie het kreeg en hoe lang het blijft."
         ),
         later("Vraag om inzage"),
         MONTH,

@@ -69,8 +69,8 @@ def test_duties_end_and_the_browser_checks_the_proof(language: str, officer: Rea
     for name, says in (
         ("Noodtoegang beoordelen", "De noodtoegang was terecht"),
         ("Noodtoegang beoordelen", "De noodtoegang was niet terecht"),
-        ("Melding aan u", "Gedaan"),
-        ("Melding aan u", "Niet nodig"),
+        ("Melding: beroep op noodtoegang", "Gedaan"),
+        ("Melding: beroep op noodtoegang", "Niet nodig"),
         ("Weigering van een inwoner als bezwaar behandelen", "Het was geen bezwaar"),
     ):
         officer.follow("Vandaag")
