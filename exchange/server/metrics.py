@@ -121,6 +121,10 @@ class Metrics:
             certificate_end,
         )
 
+    def watch_ready(self, able: Callable[[], bool]) -> None:
+        """Let a gauge read whether this node can serve."""
+        self._gauge("exchange_ready", "Whether this node can serve now: 1 or 0.", lambda: int(able()))
+
     def watch_node(self, holding: Holding, counts: Counts[str]) -> None:
         """Let the gauges read what this node is among many."""
         self._gauge(
