@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ from grpc_health.v1 import health_pb2
 
 from adapters.sdk.errors import Unavailable
 from tests.e2e.service import Case
-from tests.nodes.cluster import Cluster, Databases, until
+from tests.nodes.cluster import WAIT_S, Cluster, Databases, until
 from tests.postgres.server import PostgresServer, binaries
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ def told(node: Node, service: str = PLANS) -> int:
     return status
 
 
+def metrics(node: Node) -> str:
+    where = f"http://127.0.0.1:{node.ready['metrics_port']}/metrics"
+    with urllib.request.urlopen(where, timeout=WAIT_S) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
 def reported(node: Node) -> Case | None:
     """Report a resident; None where the store hung up on the node's idle line, and it learns so now."""
     try:
@@ -61,10 +69,14 @@ def test_nodes_that_lost_their_store_are_alive_and_not_ready_until_it_is_back(
         for node in nodes:
             # One holds the shard, and the other one has a line to it.
             until(lambda node=node: told(node) == SERVING, "a node is ready")  # type: ignore[misc] # mypy knows no default of a lambda
+            told_of = metrics(node)
+            assert "\nexchange_ready 1.0\n" in told_of
+            assert '\nexchange_line_certificate_end_seconds{line="nodes"} 1.' in told_of
         server.kill()
         for node in nodes:
             until(lambda node=node: told(node) == NOT_SERVING, "a node without a store is not ready")  # type: ignore[misc] # as above
             assert told(node, "") == SERVING
+            assert "\nexchange_ready 0.0\n" in metrics(node)
         server.start()
         for node in nodes:
             until(lambda node=node: told(node) == SERVING, "a node is ready again")  # type: ignore[misc] # as above
