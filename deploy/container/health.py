@@ -1,5 +1,8 @@
-"""Ask the node beside this program whether it serves, as gRPC's health protocol says; exit 0 where it does.
+"""Ask the node beside this program whether it lives, or with `ready` whether it can serve; exit 0 where so.
 
+As gRPC's health protocol says: the overall name is the process's, a service's name follows what the node can
+do. Who restarts a node asks whether it lives: a store that is away is no reason to. Who sends it calls asks
+whether it is ready.
 The door asks everybody for a certificate, so a kubelet cannot ask it. This shows one of the authority's that
 nobody has registered: it comes through TLS to the health service, and no further.
 Environment: HEALTH_TARGET (`127.0.0.1:8443`), HEALTH_NAME (a name in the node's certificate, where the target
@@ -16,10 +19,12 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 WITHIN_S = 4.0
+ALIVE = ""
+READY = "exchange.v1.PlanService"  # as any other of its services: all of them say the same
 
 
-def serves() -> bool:
-    """Tell whether it says that it serves."""
+def serves(service: str) -> bool:
+    """Tell whether it says so of a service."""
     folder = Path(os.environ.get("HEALTH_FOLDER", "/etc/exchange/health"))
     authority, key, certificate = (
         (folder / name).read_bytes() for name in ("authority.pem", "client.key", "client.pem")
@@ -33,7 +38,7 @@ def serves() -> bool:
     ) as channel:
         try:
             told = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(), timeout=WITHIN_S
+                health_pb2.HealthCheckRequest(service=service), timeout=WITHIN_S
             )
         except grpc.RpcError:
             return False
@@ -41,4 +46,6 @@ def serves() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if serves() else 1)
+    if sys.argv[1:] not in ([], ["ready"]):
+        sys.exit("say `ready`, or nothing")
+    sys.exit(0 if serves(READY if sys.argv[1:] else ALIVE) else 1)

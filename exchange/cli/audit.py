@@ -38,7 +38,8 @@ app = typer.Typer(help="Check audit packs and receipts.", no_args_is_help=True)
 
 EXIT_DIFFERS = 1
 EXIT_WRONG_CALL = 2
-_INDEX: Final = re.compile(r"[0-9]{1,18}")
+_INDEX: Final = re.compile(r"[0-9]+")
+_INDEX_DIGITS_MAX: Final = 18  # no log has so many leaves, and what a receipt counts in has 63 bits
 
 
 class Output(StrEnum):
@@ -222,8 +223,9 @@ def receipt(
     if policy is None and _INDEX.fullmatch(which):
         if entry is not None:
             raise typer.BadParameter("belongs to FILE, not to INDEX", param_hint="--entry")
+        index = _index(which)
         settings = load_settings(config, data=data)
-        _tell(published_receipt(settings, int(which), whole=second_signature), int(which), out, output)
+        _tell(published_receipt(settings, index, whole=second_signature), index, out, output)
         return
     if policy is None:
         raise typer.BadParameter("is needed to check a FILE", param_hint="--policy")
@@ -240,6 +242,17 @@ def receipt(
     if not file.is_file():
         raise typer.BadParameter(f"there is no file {file.name}", param_hint="FILE")
     _check(file, policy, entry, output)
+
+
+def _index(digits: str) -> int:
+    """Return the number of a leaf. Raises BadParameter for more digits than any has."""
+    number = digits.lstrip("0") or "0"
+    if len(number) > _INDEX_DIGITS_MAX:
+        raise typer.BadParameter(
+            f"the number of a leaf has at most {_INDEX_DIGITS_MAX} digits; a FILE named so needs --policy",
+            param_hint="INDEX",
+        )
+    return int(number)
 
 
 def _tell(found: tuple[SignedCheckpoint, bytes], index: int, out: Path | None, output: Output) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from exchange.cli.new_file import refuse_no_room, write_new_folder
 from exchange.settings import load_settings
 from exchange.wiring import shredding
 
@@ -107,14 +108,12 @@ def certificate(
     output: _Output = Output.TABLE,
 ) -> None:
     """Give the certificate of an executed erasure: the statement, and the published receipt of its event."""
+    if out is not None:
+        refuse_no_room(out)
     statement, proof = shredding.certificate(load_settings(config, data=data), erasure)
     if out is not None:
-        try:
-            out.mkdir(parents=True)
-        except OSError as error:
-            raise typer.BadParameter(f"{out.name}: {error.strerror}", param_hint="--out") from None
-        (out / "statement.json").write_text(shredding.statement_text(statement), encoding="utf-8")
-        (out / "receipt.tlog-proof").write_bytes(proof)
+        text = shredding.statement_text(statement)
+        write_new_folder(out, {"statement.json": text.encode(), "receipt.tlog-proof": proof})
         _say(output, {"folder": str(out)}, str(statement["tekst"]))
         return
     text = proof.decode()

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain.disclosure import AbortReason
-from exchange.errors import Draining, ExchangeError, Overloaded
+from exchange.errors import Draining, ExchangeError, Overloaded, StoreUnavailable
 from exchange.pipeline.aside import Aside
 from exchange.pipeline.bringing import Bringing
 from exchange.pipeline.leaving import Leaving
@@ -244,6 +244,7 @@ class Pipeline:
     def _take_committed(self, group: Group, walked: Walked, _done: None, error: BaseException | None) -> None:
         self._committing = self._barrier = False
         if error is None:
+            self.counts["committed"] += bool(walked.overlay.batch.events)
             self._answer_all(group, walked.outcomes)
         else:
             self.counts["overtaken"] += isinstance(error, HeadMoved)
@@ -276,6 +277,7 @@ class Pipeline:
             self._one_by_one(group)
             return
         if outcomes is not None:
+            self.counts["store_faults"] += any(isinstance(one, StoreUnavailable) for one in outcomes)
             self._answer_all(group, outcomes)
         else:
             assert error is not None

@@ -25,6 +25,7 @@ from exchange.server.house import open_house
 from exchange.server.interceptor import Guard, Streaming, Unary
 from exchange.server.metrics import Metrics
 from exchange.server.parts import Parts, ServerConfig
+from exchange.server.readiness import Readiness
 from exchange.server.services import (
     audit,
     case,
@@ -130,7 +131,8 @@ class ExchangeServer:
         self._metrics = Metrics(spans)
         self._server: grpc.aio.Server | None = None
         self._house: House | None = None
-        self._bell_ringer: asyncio.Task[None] | None = None
+        self._readiness: Readiness | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._health = health.aio.HealthServicer()
         self.metrics_port = 0  # 0 while no metrics are served
         self.admin_port = 0  # 0 while there is no administration door
@@ -156,6 +158,9 @@ class ExchangeServer:
             reflection.enable_server_reflection(names, server)
         port = self._open_port(server)
         self._metrics.watch(house, lambda: end_of(self._certificates.material).timestamp())
+        readiness = self._readiness = self._readiness_of()
+        self._metrics.watch_lines(dict(self._config.line_certificate_ends))
+        self._metrics.watch_ready(lambda: readiness.able)
         if self._node is not None:
             self._metrics.watch_node(self._node.holding, self._node.front.counts)
         if self._config.metrics_port is not None:
@@ -164,9 +169,13 @@ class ExchangeServer:
             self._web = AuthzenDoor(AuthzenApp(house, GateDesk(), self._log, self._metrics), self._config)
             self.admin_port = await self._web.start(self._config.admin_port)
         await server.start()
-        for name in ("", *services):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        self._bell_ringer = asyncio.get_running_loop().create_task(self._ring_bells(house))
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        await self._tell_ready()
+        loop = asyncio.get_running_loop()
+        self._tasks = (
+            loop.create_task(self._ring_bells(house)),
+            loop.create_task(readiness.keep(self._tell_ready)),
+        )
         return port
 
     def renew(self, material: Material) -> None:
@@ -180,9 +189,9 @@ class ExchangeServer:
         await self._health.enter_graceful_shutdown()
         if self._house is not None:
             self._house.bells.close()
-        if self._bell_ringer is not None:
-            self._bell_ringer.cancel()
-            await asyncio.gather(self._bell_ringer, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         closing = [] if self._web is None else [self._web.stop(grace_s)]
         if self._server is not None:
             closing.append(self._server.stop(grace_s))
@@ -194,9 +203,24 @@ class ExchangeServer:
             await self._node.hang_up()
         if self._house is not None:
             self._house.pool.shutdown(wait=True)
+        if self._readiness is not None:
+            self._readiness.close()
         if self._parts.second_party is not None:
             self._parts.second_party.close()
         self._metrics.close()
+
+    def _readiness_of(self) -> Readiness:
+        parts, node = self._parts, self._node
+        return Readiness(
+            parts.reader.head, parts.pipeline.counts, None if node is None else node.holds, self._log
+        )
+
+    async def _tell_ready(self) -> None:
+        """Say of each service whether it can be served; who watches hears it. Nothing while draining."""
+        told = health_pb2.HealthCheckResponse
+        able = self._readiness is not None and self._readiness.able
+        for name in handlers():
+            await self._health.set(name, told.SERVING if able else told.NOT_SERVING)
 
     async def _open_to_nodes(self, guard: Guard) -> None:
         node = self._node

@@ -20,7 +20,7 @@ from exchange.server.shards.front import HOW
 
 if TYPE_CHECKING:
     from collections import Counter as Counts
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from exchange.server.house import House
     from exchange.server.nodes.holding import Holding
@@ -120,6 +120,20 @@ class Metrics:
             "When the door's certificate ends, Unix time.",
             certificate_end,
         )
+
+    def watch_lines(self, ends: Mapping[str, float]) -> None:
+        """Let gauges tell when certificates end that this node shows elsewhere than at its door, Unix time.
+
+        They are read at the start, and shown until the next one.
+        """
+        meaning = "When a certificate ends that is shown on a line of this node's own, Unix time."
+        told = Gauge("exchange_line_certificate_end_seconds", meaning, ("line",), registry=self.registry)
+        for line, end in ends.items():
+            told.labels(line).set(end)
+
+    def watch_ready(self, able: Callable[[], bool]) -> None:
+        """Let a gauge read whether this node can serve."""
+        self._gauge("exchange_ready", "Whether this node can serve now: 1 or 0.", lambda: int(able()))
 
     def watch_node(self, holding: Holding, counts: Counts[str]) -> None:
         """Let the gauges read what this node is among many."""

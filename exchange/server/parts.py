@@ -155,6 +155,8 @@ class ServerConfig:
     controller: str = ""  # name and OIN of who answers for the processing
     officer_contact: str = ""  # how its data protection officer is reached
     security_measures: str = ""  # where its own security measures are described
+    # Of each line of its own: its name, and when what is shown there ends, Unix time.
+    line_certificate_ends: tuple[tuple[str, float], ...] = ()
     admin_address: str = "127.0.0.1"
     admin_port: int | None = None
     deadline_default_s: float = 10.0

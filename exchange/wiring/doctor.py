@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
-
 from exchange.domain.ledger import name_in, year_of
 from exchange.errors import (
     ErasureListBroken,
@@ -48,7 +46,7 @@ from exchange.wiring.places import (
 from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
 from exchange.wiring.remedies import remedy_at_the_keyboard
-from exchange.wiring.renewing import door_files, read_material
+from exchange.wiring.renewing import door_files, end_of_file, line_certificates, read_material
 from exchange.wiring.shards import read_map, refuse_other_shard
 from exchange.wiring.shredding import standing
 from exchange.wiring.stores import has_events, open_reader, refuse_outdated
@@ -139,7 +137,7 @@ def _certificates(settings: Settings) -> str:
         if settings.server_certificate is not None:
             raise SettingsInvalid("the server certificate is not there", name="server_certificate")
         return "none yet; made at the first start"
-    until = _end_of(file)
+    until = end_of_file(file)
     if _is_soon(until):
         raise SettingsInvalid(
             "the server certificate has ended or ends soon; in development remove the folder `door` and "
@@ -149,7 +147,7 @@ def _certificates(settings: Settings) -> str:
     for name, other in _other_certificates(settings):
         if not other.exists():
             raise SettingsInvalid("a certificate is not there", name=name)
-        if _is_soon(ends := _end_of(other)):
+        if _is_soon(ends := end_of_file(other)):
             told = ends.date().isoformat()
             raise SettingsInvalid("a certificate has ended or ends soon: renew it", name=name, until=told)
         until = min(until, ends)
@@ -158,18 +156,10 @@ def _certificates(settings: Settings) -> str:
 
 def _other_certificates(settings: Settings) -> Iterator[tuple[str, Path]]:
     """Yield what the service shows elsewhere than at its door, by the setting that names it."""
-    for name in ("node_certificate", "identity_line_certificate"):
-        if (named := getattr(settings, name)) is not None:
-            yield name, named
+    for _, name, file in line_certificates(settings):
+        yield name, file
     if settings.console_credentials is not None:
         yield "console_credentials", settings.console_credentials / "client.pem"
-
-
-def _end_of(file: Path) -> datetime:
-    try:
-        return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
-    except ValueError:
-        raise SettingsInvalid("this is not a certificate in PEM", file=file.name) from None
 
 
 def _is_soon(until: datetime) -> bool:

@@ -11,11 +11,13 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from cryptography import x509
+
 from exchange.errors import SettingsInvalid
 from exchange.server.certificates import Material, refuse_out_of_time, refuse_unfit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -45,6 +47,26 @@ def read_material(files: Sequence[Path]) -> Material:
     except OSError as error:
         raise SettingsInvalid("a certificate file cannot be read") from error
     return Material(certificate, key, authorities)
+
+
+def line_certificates(settings: Settings) -> Iterator[tuple[str, str, Path]]:
+    """Yield what the service shows on lines of its own: the line, the setting that names the file, the file.
+
+    It is read at the start; another one is shown after the next.
+    """
+    for line, name in (("nodes", "node_certificate"), ("second_party", "identity_line_certificate")):
+        if (named := getattr(settings, name)) is not None:
+            yield line, name, named
+
+
+def end_of_file(file: Path) -> datetime:
+    """Return when the certificate in a file ends, PEM. Raises SettingsInvalid."""
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    except OSError:
+        raise SettingsInvalid("a certificate file cannot be read", file=file.name) from None
+    except ValueError:
+        raise SettingsInvalid("this is not a certificate in PEM", file=file.name) from None
 
 
 class Renewing:

@@ -45,7 +45,13 @@ from exchange.wiring.parties import second_party_of
 from exchange.wiring.places import held_keys
 from exchange.wiring.published import vkeys_of
 from exchange.wiring.register import keep_register
-from exchange.wiring.renewing import Renewing, door_files, read_material
+from exchange.wiring.renewing import (
+    Renewing,
+    door_files,
+    end_of_file,
+    line_certificates,
+    read_material,
+)
 from exchange.wiring.shards import refuse_other_shard
 from exchange.wiring.thinning import Thinning
 from exchange.wiring.web_doors import WebDoors
@@ -332,6 +338,9 @@ def config_of(settings: Settings, material: Material) -> ServerConfig:
         officer_contact=settings.officer_contact,
         security_measures=settings.security_measures,
         metrics_port=settings.metrics_port,
+        line_certificate_ends=tuple(
+            (line, end_of_file(file).timestamp()) for line, _, file in line_certificates(settings)
+        ),
         admin_address=settings.admin_host,
         admin_port=settings.admin_port,
         server_certificate=material.server_certificate,

@@ -66,8 +66,22 @@ def test_half_a_file_does_not_stay(tmp_path: Path) -> None:
         [sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True, check=False,
         env={"PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
-    assert "BadParameter: paper: File too large" in done.stderr
+    assert "BadParameter: paper: File too large; nothing of it was written: make room" in done.stderr
     assert not (tmp_path / "paper").exists()
+
+
+def test_half_a_folder_does_not_stay(tmp_path: Path) -> None:
+    words = (
+        "import resource; from pathlib import Path; from exchange.cli.new_file import write_new_folder;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, 4_096));"
+        "write_new_folder(Path('papers'), {'whole': bytes(4_096), 'half': bytes(4_097)})"
+    )
+    done = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    assert "BadParameter: half: File too large; nothing of it was written: make room" in done.stderr
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_who_looked_and_the_receipts_are_files_of_their_own(exchange: Shell, file: Path) -> None:

@@ -119,6 +119,15 @@ def test_three_persons_erase_and_the_certificate_proves_it(desk: Desk, exchange:
     assert proven.index == done["leaf_index"] == statement["leaf_index"]
     over = exchange("keys", "certificate", done["erasure_id"], "--data", desk.settings.data, "--out", out)
     assert over.code == 2
+    assert "certificate is there already: name a new one" in " ".join(over.err.split())
+    assert (out / "statement.json").is_file()
+    nowhere = out.parent / "nowhere" / "certificate"
+    missed = exchange(
+        "keys", "certificate", done["erasure_id"], "--data", desk.settings.data, "--out", nowhere
+    )
+    assert missed.code == 2
+    assert "there is no folder nowhere for it" in " ".join(missed.err.split())
+    assert not nowhere.parent.exists()
 
 
 def test_two_persons_are_not_three(desk: Desk, exchange: Shell) -> None:

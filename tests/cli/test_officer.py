@@ -174,6 +174,18 @@ def test_a_file_named_like_a_number_is_a_file_where_a_policy_is_given(
     assert (said.code, json.loads(said.out)["index"]) == (0, 1)
 
 
+@pytest.mark.parametrize("digits", [19, 5_000])
+def test_a_number_with_more_digits_than_any_leaf_has_is_said_to_be_one(
+    exchange: Shell, shard: Settings, digits: int
+) -> None:
+    said = exchange("audit", "receipt", "9" * digits, "--data", shard.data)
+    assert (said.code, said.out) == (2, "")
+    assert "the number of a leaf has at most 18 digits" in " ".join(said.err.replace("│", " ").split())
+    # With one digit less it is a leaf that is not there; noughts before it are none of its digits.
+    assert "INDEX: 0 to" in exchange("audit", "receipt", "9" * 18, "--data", shard.data).err
+    assert exchange("audit", "receipt", "1".zfill(digits), "--data", shard.data).code == 0
+
+
 @pytest.mark.parametrize(
     "words",
     [

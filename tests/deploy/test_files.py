@@ -172,8 +172,13 @@ def test_a_pod_may_do_as_little_as_it_can() -> None:
         assert told["capabilities"] == {"drop": ["ALL"]}
         assert one["resources"]["limits"]["memory"]
     (node,) = pods["containers"]
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert node[probe]["exec"]["command"] == ["/venv/bin/python", "/app/health.py"]
+    # A store that is away is no reason to restart a node, and one to send it no calls.
+    alive = ["/venv/bin/python", "/app/health.py"]
+    assert {name: probe["exec"]["command"] for name, probe in node.items() if name.endswith("Probe")} == {
+        "startupProbe": alive,
+        "readinessProbe": [*alive, "ready"],
+        "livenessProbe": alive,
+    }
 
 
 def test_every_secret_is_named_and_none_is_there() -> None:
@@ -237,9 +242,9 @@ def test_the_yaml_is_sound() -> None:
     assert (told.returncode, told.stdout) == (0, "")
 
 
-def health(folder: Path, target: str) -> int:
+def health(folder: Path, target: str, *words: str) -> int:
     told = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, DEPLOY / "container" / "health.py"],
+        [sys.executable, DEPLOY / "container" / "health.py", *words],
         check=False,
         env={"HEALTH_TARGET": target, "HEALTH_FOLDER": str(folder)},
         stderr=subprocess.DEVNULL,
@@ -253,6 +258,8 @@ def test_health_is_asked_with_a_certificate_that_nobody_registered(service: Serv
     )
     (tmp_path / "health" / "ca.pem").rename(tmp_path / "health" / "authority.pem")
     assert health(tmp_path / "health", service.target) == 0
+    assert health(tmp_path / "health", service.target, "ready") == 0
+    assert health(tmp_path / "health", service.target, "reday") == 1
     (nobody,) = free_ports(1)
     assert health(tmp_path / "health", f"127.0.0.1:{nobody}") == 1
     other = DevelopmentAuthority(tmp_path / "other")

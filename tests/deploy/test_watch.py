@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from exchange.server.metrics import Metrics
 from exchange.server.shards.front import ShardFront
@@ -70,7 +71,7 @@ def test_only_what_the_service_tells_is_asked_for(service: Service) -> None:
     named = {name for question in asked() for name in NAME.findall(question)}
     assert len(named) > 10
     # Whether the service answered at all is Prometheus's own.
-    assert named - told - told_by_a_front() == {"up"}
+    assert named - told - told_by_a_front() - told_of_lines() == {"up"}
     # What is told and neither watched nor shown would be told for nobody.
     shown = {re.sub(r"_(bucket|count|sum|total|created)$", "", name) for name in named}
     assert {re.sub(r"_(bucket|count|sum|total|created)$", "", name) for name in told} - shown == {
@@ -83,6 +84,15 @@ def told_by_a_front() -> set[str]:
     metrics = Metrics()
     metrics.watch_front(ShardFront(ShardMap(1, ()), lambda: datetime.now(UTC)), lambda: False)
     return {sample.name for family in metrics.registry.collect() for sample in family.samples}
+
+
+def told_of_lines() -> set[str]:
+    """Return the names of what a service with lines of its own tells of them; the one here has none."""
+    metrics = Metrics()
+    metrics.watch_lines({"nodes": 1_800_000_000.0})
+    told = generate_latest(metrics.registry).decode()
+    assert 'exchange_line_certificate_end_seconds{line="nodes"} 1.8e+09' in told
+    return set(SAMPLE.findall(told))
 
 
 def test_every_alert_leads_to_a_runbook() -> None:

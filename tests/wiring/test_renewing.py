@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 
 from exchange.errors import SettingsInvalid
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.server.certificates import Material, end_of, refuse_out_of_time, refuse_unfit
-from exchange.wiring.renewing import Renewing, read_material
+from exchange.settings import throw_away_settings
+from exchange.wiring.renewing import Renewing, end_of_file, line_certificates, read_material
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,32 @@ class Door:
 @pytest.fixture
 def authority(tmp_path: Path) -> DevelopmentAuthority:
     return DevelopmentAuthority(tmp_path / "authority", now=lambda: NOW)
+
+
+# --- what is shown elsewhere than at the door ------------------------------------------------------------
+
+
+def test_lines_of_its_own_are_those_the_settings_name_with_when_each_ends(
+    authority: DevelopmentAuthority, tmp_path: Path
+) -> None:
+    assert [*line_certificates(throw_away_settings())] == []
+    one = authority.issue_node(tmp_path / "node")
+    named = throw_away_settings(
+        node_certificate=one.certificate, identity_line_certificate=tmp_path / "absent"
+    )
+    (nodes, node_name, file), (party, party_name, absent) = line_certificates(named)
+    assert (nodes, node_name) == ("nodes", "node_certificate")
+    assert (party, party_name) == ("second_party", "identity_line_certificate")
+    ends = x509.load_pem_x509_certificate(one.certificate.read_bytes()).not_valid_after_utc
+    assert end_of_file(file) == ends > NOW
+    with pytest.raises(SettingsInvalid, match="cannot be read"):
+        end_of_file(absent)
+    absent.write_bytes(b"no certificate")
+    with pytest.raises(SettingsInvalid, match="not a certificate in PEM"):
+        end_of_file(absent)
+
+
+# --- renewals -------------------------------------------------------------------------------------------
 
 
 def issued(authority: DevelopmentAuthority, folder: Path) -> Material:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from exchange.errors import ExchangeError, SettingsInvalid
 from exchange.server.nodes.errors import HolderAway
@@ -69,6 +70,7 @@ class NodeDoor:
         server = self._server = grpc.aio.server(options=options)
         for service, table in tables.items():
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, table),))
+        health_pb2_grpc.add_HealthServicer_to_server(_Here(self._holding), server)
         credentials = grpc.ssl_server_credentials(
             [(material.key, material.certificate)],
             root_certificates=material.authorities,
@@ -91,6 +93,21 @@ class NodeDoor:
         if not self._holding.here:
             raise HolderAway(AWAY)
         return relayed
+
+
+class _Here(health_pb2_grpc.HealthServicer):
+    """Tells other nodes whether this one holds the shard; whoever shows a node's certificate may ask."""
+
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
+
+    async def Check(  # noqa: N802 -- the name of the rpc
+        self, request: health_pb2.HealthCheckRequest, context: object
+    ) -> health_pb2.HealthCheckResponse:
+        """Answer for the node as a whole."""
+        del request, context
+        told = health_pb2.HealthCheckResponse
+        return told(status=told.SERVING if self._holding.here else told.NOT_SERVING)
 
 
 async def _refuse(context: Context, error: ExchangeError) -> bytes:

@@ -6,7 +6,7 @@ Promises: opened and closed with the server; who is the only node has none of it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from exchange.server.nodes.front import Front, ServeStream, ServeUnary
     from exchange.server.nodes.holding import Holding
     from exchange.server.nodes.line import Lines, NodeMaterial
+
+HOLDER_ANSWERS_S: Final = 1.0
 
 
 class Passage(Protocol):
@@ -40,6 +42,13 @@ class NodeDoors:
     material: NodeMaterial
     host: str
     port: int
+
+    async def holds(self) -> bool:
+        """Tell whether a call can be served now: here, or by the holder, who answers over its line."""
+        holding = self.holding
+        return holding.here or (
+            bool(holding.holder) and await self.lines.holds(holding.holder, HOLDER_ANSWERS_S)
+        )
 
     async def open(
         self,

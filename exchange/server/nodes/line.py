@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from exchange.server.parts import ANSWER_BYTES_MAX, CUT_OFF_BYTES
 
@@ -66,6 +67,19 @@ class Lines:
         except TimeoutError:
             return None
         return channel
+
+    async def holds(self, address: str, wait_s: float) -> bool:
+        """Ask a node over its line whether it holds the shard; False where it does not answer in time."""
+        line = await self.to(address, wait_s)
+        if line is None:
+            return False
+        try:
+            stub: Any = health_pb2_grpc.HealthStub(line)
+            told = await stub.Check(health_pb2.HealthCheckRequest(), timeout=wait_s)
+        except grpc.aio.AioRpcError as error:
+            # A node of the version before answers, and says nothing of it.
+            return error.code() is grpc.StatusCode.UNIMPLEMENTED
+        return bool(told.status == health_pb2.HealthCheckResponse.SERVING)
 
     async def close(self) -> None:
         """Hang up."""
