@@ -29,6 +29,7 @@ _SCHEMA: Final = (
   number INTEGER PRIMARY KEY, sender TEXT NOT NULL, kind TEXT NOT NULL, identification TEXT NOT NULL,
   digest BLOB NOT NULL, file TEXT NOT NULL, content BLOB NOT NULL, pseudonym TEXT NOT NULL,
   plan_id TEXT NOT NULL, next_attempt_ms INTEGER NOT NULL, answered INTEGER NOT NULL,
+  refused INTEGER NOT NULL DEFAULT 1,
   UNIQUE (sender, kind, identification, digest)
 ) STRICT""",
     "CREATE INDEX IF NOT EXISTS held_person ON held (pseudonym, number)",
@@ -72,6 +73,10 @@ class Holding:
         self._seal_key: Final = seal_key
         for statement in _SCHEMA:
             self._connection.execute(statement)
+        columns = {row[1] for row in self._connection.execute("PRAGMA table_info (held)")}
+        if "refused" not in columns:
+            # The first shape of this table lived for a day.
+            self._connection.execute("ALTER TABLE held ADD COLUMN refused INTEGER NOT NULL DEFAULT 1")
 
     # --- in -----------------------------------------------------------------------------------------------
 
@@ -108,6 +113,14 @@ class Holding:
             (pseudonym, identification),
         ).fetchone()
         return row is not None
+
+    def refused(self, pseudonym: str, identification: str) -> int:
+        """Return how often a message of this person was refused and waits since; 0 for one that does not."""
+        row = self._connection.execute(
+            "SELECT refused FROM held WHERE pseudonym = ? AND identification = ? AND answered = 0",
+            (pseudonym, identification),
+        ).fetchone()
+        return 0 if row is None else int(row[0])
 
     # --- out ----------------------------------------------------------------------------------------------
 
@@ -146,8 +159,8 @@ class Holding:
     def later(self, held: Parked, waits: Waits, now_ms: int) -> None:
         """Ask about it again in some hours; of which plan it is may be known by now."""
         self._connection.execute(
-            "UPDATE held SET next_attempt_ms = ?, plan_id = CASE ? WHEN '' THEN plan_id ELSE ?2 END "
-            "WHERE number = ?",
+            "UPDATE held SET refused = refused + 1, next_attempt_ms = ?, "
+            "plan_id = CASE ? WHEN '' THEN plan_id ELSE ?2 END WHERE number = ?",
             (now_ms + AGAIN_MS, waits.plan_id, held.number),
         )
 

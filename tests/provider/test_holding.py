@@ -32,18 +32,24 @@ ERASED = PurgeAsked("erasure-1", (PLAN,))
 
 
 class Gate:
-    """Refuses what is asked of one resident, by these rules, for as long as a file lies there."""
+    """Refuses what is asked of one resident, by these rules, for as long as a file lies there.
+
+    A command that was refused is refused again, as the exchange does.
+    """
 
     def __init__(self, port: Port, mark: Path, *rules: str, asked: str = "look") -> None:
         self.mark, self.rules = mark, rules or ("R24",)
         self.asked = 0
+        refused = set[str]()
         mark.touch()
         inner = getattr(port, asked)
 
         def gated(of: Any, **more: Any) -> Any:  # noqa: ANN401 -- whatever is asked
             if getattr(of, "plan_id", of) in {PLAN, WHOSE}:
                 self.asked += 1
-                if mark.exists():
+                command = getattr(of, "request_id", "")
+                if mark.exists() or command in refused:
+                    refused.update({command} - {""})
                     raise Denied(Refusal("ACCESS_DENIED", "no", rules=self.rules, decision_id="0" * 32))
             return inner(of, **more)
 
