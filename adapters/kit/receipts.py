@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from adapters.kit.erasures import Erasures
 from adapters.kit.put_aside import CannotOpen
 from adapters.kit.sealing import KeyUnusable, Seal, key_at
-from adapters.kit.steps import StillRead, fold_log, step
+from adapters.kit.steps import NotFolded, fold_log, step
 from adapters.sdk.errors import CredentialsInvalid, LedgerRefused, SdkError
 from adapters.sdk.proofs import ProofRefused, open_receipt, read_body, split_note
 
@@ -110,6 +110,8 @@ class ReceiptsKept:
         self._database.execute("PRAGMA secure_delete = ON")
         self._database.executescript(_SCHEMA)
         self._erasures: Final = Erasures(self._database)
+        # What was erased before a kill may lie in the file still.
+        self._to_fold = self._erasures.any_begun
 
     def close(self) -> None:
         """Close the file; again, nothing."""
@@ -153,39 +155,41 @@ class ReceiptsKept:
 
     def expect(self, erasure_id: str, plan_ids: Iterable[str]) -> None:
         """Erase the receipts about these plans, whoever answers; at the latest before it is answered."""
-        plans = tuple(plan_ids)
-        self._expected[erasure_id] = plans
-        with self._lock:
-            if self._holds(plans):
-                self._erasures.begin(erasure_id)
-        with suppress(StillRead):
-            self.forget(plans)
+        self._expected[erasure_id] = tuple(plan_ids)
+        self._forget(erasure_id)
 
     def erase(self, erasure_id: str) -> bool:
-        """Erase the receipts about the plans of an erasure. Raises sqlite3.Error, StillRead (OSError)."""
-        plans = self._expected.get(erasure_id, ())
-        if plans:
-            self.forget(plans)
+        """Erase the receipts about the plans of an erasure. Raises sqlite3.Error, NotFolded (OSError)."""
+        self._forget(erasure_id)
         with self._lock:
             # Also where a kill came between the erasing and the answer.
-            return self._erasures.begun(erasure_id)
+            begun = self._erasures.begun(erasure_id)
+            if begun:
+                self._fold()
+            return begun
 
-    def _holds(self, plan_ids: Iterable[str]) -> bool:
+    def _forget(self, erasure_id: str) -> None:
+        names = [self._name(plan_id) for plan_id in self._expected.get(erasure_id, ())]
         query = "SELECT 1 FROM receipt WHERE about = ?"
         with self._lock:
-            return any(self._database.execute(query, (self._name(one),)).fetchone() for one in plan_ids)
-
-    def forget(self, plan_ids: Iterable[str]) -> None:
-        """Erase the receipts about plans. Raises as `erase`."""
-        with self._lock:
+            if not any(self._database.execute(query, (name,)).fetchone() for name in names):
+                return
+            self._to_fold = True
             with step(self._database):
-                for plan_id in plan_ids:
-                    self._database.execute("DELETE FROM receipt WHERE about = ?", (self._name(plan_id),))
+                self._erasures.begin(erasure_id)
+                self._database.executemany("DELETE FROM receipt WHERE about = ?", [(one,) for one in names])
+
+    def _fold(self) -> None:
+        # Once for all that was erased: the whole file is written anew.
+        if self._to_fold:
             fold_log(self._database)
+            self._to_fold = False
 
     def prove(self, ask: Callable[[int], GetReceiptResponse]) -> None:
         """Fetch proofs, those first that were asked for least; again until enough witnesses cosigned."""
         with self._lock:
+            with suppress(NotFolded):
+                self._fold()
             rows = self._database.execute(
                 "SELECT leaf_index FROM receipt WHERE proven = 0 ORDER BY tries, leaf_index LIMIT ?",
                 (PROVE_MOST,),

@@ -219,6 +219,31 @@ def test_while_somebody_reads_it_is_not_told_erased(book: Book) -> None:
     assert book.kept.erase("e-1")
 
 
+def test_the_book_is_written_anew_once_for_all_that_is_erased_and_for_nothing_never(book: Book) -> None:
+    anew: list[str] = []
+    book.kept._database.set_trace_callback(lambda text: anew.append(text) if text == "VACUUM" else None)
+    book.keep(1, 2)
+    book.keep(3, plan=OTHER)
+    book.kept.expect("e-0", ["nobody's"])
+    assert not book.kept.erase("e-0")
+    book.kept.prove(book.ask)
+    assert anew == []
+    for _ in range(2):
+        book.kept.expect("e-1", [PLAN])
+        book.kept.expect("e-2", [OTHER])
+        book.kept.prove(book.ask)
+        assert book.kept.erase("e-1")
+        assert book.kept.erase("e-2")
+    assert len(anew) == 1
+    # A kill may have come between the two: before anything is told, once more.
+    book.kept.close()
+    book.kept = book.opened()
+    book.kept._database.set_trace_callback(lambda text: anew.append(text) if text == "VACUUM" else None)
+    assert book.kept.erase("e-1")
+    assert book.kept.erase("e-2")
+    assert len(anew) == 2
+
+
 @pytest.mark.parametrize("harm", ["gone", "open", "short"])
 def test_without_its_key_it_is_not_opened_and_no_other_is_made(harm: str, book: Book) -> None:
     book.keep(1)
