@@ -9,10 +9,12 @@ Source: GDPR 17, 18(2) (storing is allowed), 32; iWmo and iJw 3.2: OP090 (three 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.put_aside import CannotOpen
 from adapters.kit.sealing import KeyUnusable, Seal, key_at
 from adapters.provider.errors import ConfigInvalid
 from adapters.provider.journal import MessageKey
@@ -92,8 +94,10 @@ class Holding:
         return date.fromisoformat(found)
 
     def put(self, key: MessageKey, file: str, content: bytes, waits: Waits, now_ms: int) -> None:
-        """Let a message wait. Raises ConfigInvalid where the key is open to others, no key, or gone."""
-        sealed = self._seal().seal(content, _place(key))
+        """Let a message wait. Raises ConfigInvalid where the key is gone, no key, another or open to others."""
+        seal = self._seal()
+        self._require_same(seal)
+        sealed = seal.seal(content, _place(key))
         self._connection.execute(
             "INSERT INTO held (sender, kind, identification, digest, file, content, pseudonym, plan_id, "
             "next_attempt_ms, answered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
@@ -199,6 +203,18 @@ class Holding:
             return Seal(key_at(self._seal_key, make=not some))
         except KeyUnusable as unusable:
             raise ConfigInvalid(str(unusable)) from None
+
+    def _require_same(self, seal: Seal) -> None:
+        rows = self._connection.execute(
+            "SELECT sender, kind, identification, digest, content FROM held"
+        ).fetchall()
+        for *place, content in rows:
+            # One that opens is enough: another may be harmed.
+            with suppress(CannotOpen):
+                seal.open(content, _place(MessageKey(*place)))
+                return
+        if rows:
+            raise ConfigInvalid(f"{self._seal_key.name} is another key than that of what waits: put it back")
 
 
 def _of(key: MessageKey) -> tuple[str, str, str, bytes]:

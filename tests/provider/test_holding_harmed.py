@@ -103,3 +103,19 @@ def test_one_that_came_in_an_envelope_waits_and_is_answered_in_one(tmp_path: Pat
     (kept,) = both.provider.names("archive")
     assert (both.provider.config.archive / kept).read_bytes() == emit(sent())
     both.close()
+
+
+def test_under_another_key_nothing_more_is_let_wait(both: Both, gate: Gate) -> None:
+    both.provider.drop("a.xml", sent())
+    both.provider.work()
+    key = both.provider.config.seal_key
+    own = key.read_bytes()
+    key.write_bytes(bytes(range(32)))
+    both.provider.drop("b.xml", sent(identification="A2"))
+    both.provider.work()
+    # It is sealed under no key that opens nothing else, and lies where it came.
+    assert (len(waiting(both)), both.provider.names("inbox")) == (1, ["b.xml"])
+    assert "another key" in both.provider.out.getvalue()
+    key.write_bytes(own)
+    both.provider.work()
+    assert (len(waiting(both)), both.provider.names("inbox")) == (2, [])
