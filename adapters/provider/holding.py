@@ -94,7 +94,7 @@ class Holding:
         return date.fromisoformat(found)
 
     def put(self, key: MessageKey, file: str, content: bytes, waits: Waits, now_ms: int) -> None:
-        """Let a message wait. Raises ConfigInvalid where the key is gone, no key, another or open to others."""
+        """Let a message wait. Raises ConfigInvalid where the key is not to be used."""
         seal = self._seal()
         self._require_same(seal)
         sealed = seal.seal(content, _place(key))

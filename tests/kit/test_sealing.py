@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from adapters.kit.sealing import key_at
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_a_new_key_and_its_name_are_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
