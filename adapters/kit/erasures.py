@@ -31,6 +31,11 @@ class Erasures:
         query = "SELECT 1 FROM erasing WHERE erasure_id = ?"
         return self._connection.execute(query, (erasure_id,)).fetchone() is not None
 
+    @property
+    def any_begun(self) -> bool:
+        """Tell whether something was held of any erasure that was not ended."""
+        return self._connection.execute("SELECT 1 FROM erasing").fetchone() is not None
+
     def end(self, erasure_id: str) -> None:
         """Forget an erasure that was answered."""
         self._connection.execute("DELETE FROM erasing WHERE erasure_id = ?", (erasure_id,))

@@ -8,16 +8,22 @@ Source: `receipts.py`; C2SP tlog-policy.
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
+from adapters.kit.enduring import fault_of
 from adapters.kit.put_aside import CannotOpen
-from adapters.kit.receipts import FILE, ReceiptsKept
+from adapters.kit.receipts import FILE, KEY, ReceiptsKept
 from adapters.sdk.errors import CredentialsInvalid
 from adapters.sdk.proofs import ProofRefused
 from adapters.sdk.trust import POLICY_CHARACTERS_MAX, parse_trust
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXIT_NOT_SO: Final = 1
 EXIT_WRONG_CALL: Final = 2
@@ -33,17 +39,12 @@ def list_kept(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """List what is kept: leaf, position, rpc, decision, and whether its proof came."""
-    kept = _opened(state)
-    try:
+    with _book(state) as kept:
         for one in kept.listed(plan):
             row = one.row()
             proof = "proof" if one.proof else "no proof yet"
             line = f"{one.leaf_index} {one.position} {one.rpc} {one.decision_id or '-'} {proof}"
             typer.echo(json.dumps(row) if as_json else line)
-    except CannotOpen as error:
-        _end(str(error))
-    finally:
-        kept.close()
 
 
 @receipts.command()
@@ -56,11 +57,8 @@ def verify(
         trust = parse_trust(policy.read_text(encoding="utf-8")[: POLICY_CHARACTERS_MAX + 1])
     except (OSError, ValueError) as error:
         _end(f"no policy: {error if isinstance(error, ProofRefused) else type(error).__name__}")
-    kept = _opened(state)
-    try:
+    with _book(state) as kept:
         found = kept.verify(trust)
-    finally:
-        kept.close()
     typer.echo(f"{found.hold} hold, {found.unproven} wait for their proof, {len(found.wrong)} do not hold")
     for leaf_index, why in found.wrong:
         typer.echo(f"{leaf_index}: {why}")
@@ -68,13 +66,19 @@ def verify(
         raise typer.Exit(EXIT_NOT_SO)
 
 
-def _opened(state: Path) -> ReceiptsKept:
+@contextmanager
+def _book(state: Path) -> Iterator[ReceiptsKept]:
+    """Open a book; end with exit 2 and a reason where it cannot be read."""
     if not (state / FILE).is_file():
         _end("no receipts were ever kept in this folder")
     try:
-        return ReceiptsKept(state, make=False)
-    except CredentialsInvalid as error:
+        with closing(ReceiptsKept(state, make=False)) as kept:
+            yield kept
+    except (CredentialsInvalid, CannotOpen) as error:
         _end(str(error))
+    except (OSError, sqlite3.DatabaseError) as error:
+        # A running adapter is about to write, or it is no such file, or not for this user.
+        _end(f"{FILE} or {KEY} cannot be read: {fault_of(error) or 'not a book of receipts'}")
 
 
 def _end(why: str) -> NoReturn:

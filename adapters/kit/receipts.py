@@ -21,9 +21,17 @@ from typing import TYPE_CHECKING, Final
 from adapters.kit.erasures import Erasures
 from adapters.kit.put_aside import CannotOpen
 from adapters.kit.sealing import KeyUnusable, Seal, key_at
-from adapters.kit.steps import StillRead, fold_log, step
-from adapters.sdk.errors import CredentialsInvalid, LedgerRefused, SdkError
+from adapters.kit.steps import NotFolded, fold_log, step
+from adapters.sdk.errors import (
+    CredentialsInvalid,
+    Invalid,
+    ReceiptRefused,
+    RuleBroken,
+    SdkError,
+    ServerFault,
+)
 from adapters.sdk.proofs import ProofRefused, open_receipt, read_body, split_note
+from exchange.v1.ledger_service_pb2 import GetReceiptResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +39,6 @@ if TYPE_CHECKING:
 
     from adapters.sdk.trust import Trust
     from exchange.v1.common_pb2 import Receipt
-    from exchange.v1.ledger_service_pb2 import GetReceiptResponse
 
 FILE: Final = "receipts.db"
 KEY: Final = "receipts.key"
@@ -40,6 +47,8 @@ PROVE_MOST: Final = 500  # at each look
 PROVE_S: Final = 10.0  # and no longer: what else there is to do waits meanwhile
 PROOF_WITHIN_MS: Final = 24 * 3_600_000
 _TRIM_EVERY: Final = 1_000
+_LOOKED_AT: Final = 10  # one of them may be harmed
+_OF_ONE: Final = (Invalid, RuleBroken, ServerFault)  # a refusal that says nothing of other leaves
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS receipt (
   leaf_index INTEGER PRIMARY KEY, about BLOB NOT NULL, kept_ms INTEGER NOT NULL, tries INTEGER NOT NULL,
@@ -109,7 +118,23 @@ class ReceiptsKept:
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.execute("PRAGMA secure_delete = ON")
         self._database.executescript(_SCHEMA)
+        self._require_key()
         self._erasures: Final = Erasures(self._database)
+        # What was erased before a kill may lie in the file still.
+        self._to_fold = self._erasures.any_begun
+
+    def _require_key(self) -> None:
+        # Under another key nothing of what is here would be found again, not by an erasure either.
+        newest = self._database.execute(
+            "SELECT leaf_index, sealed FROM receipt ORDER BY leaf_index DESC LIMIT ?", (_LOOKED_AT,)
+        ).fetchall()
+        for index, sealed in newest:
+            with suppress(CannotOpen):
+                self._seal.open(sealed, f"receipt {index}")
+                return
+        if newest:
+            self._database.close()
+            raise CredentialsInvalid(f"{KEY} is another key than that of {FILE}: put that one back")
 
     def close(self) -> None:
         """Close the file; again, nothing."""
@@ -121,7 +146,7 @@ class ReceiptsKept:
     def keep(self, receipt: Receipt, rpc: str, plan_id: str) -> None:
         """Keep what an answer brought; the same again is one.
 
-        Raises LedgerRefused where another entry was promised at this leaf before, sqlite3.Error.
+        Raises ReceiptRefused where another entry was promised at this leaf before, sqlite3.Error.
         """
         told = {
             "position": receipt.position,
@@ -137,9 +162,21 @@ class ReceiptsKept:
             )
             self._trim()
         if fresh.rowcount == 0:
+            self._compare(receipt, sealed)
+
+    def _compare(self, receipt: Receipt, sealed: bytes) -> None:
+        try:
             known = self.find(receipt.leaf_index)
-            if known is not None and known.entry != receipt.leaf_entry:
-                raise LedgerRefused(f"two entries were promised at index {receipt.leaf_index}")
+        except CannotOpen:
+            # What opens no more is worth nothing: this one takes its place.
+            with self._lock:
+                self._database.execute(
+                    "UPDATE receipt SET sealed = ?, proof = NULL, proven = 0 WHERE leaf_index = ?",
+                    (sealed, receipt.leaf_index),
+                )
+            return
+        if known is not None and known.entry != receipt.leaf_entry:
+            raise ReceiptRefused("two entries were promised for one leaf", receipt)
 
     def _trim(self) -> None:
         self._since_trim += 1
@@ -153,39 +190,41 @@ class ReceiptsKept:
 
     def expect(self, erasure_id: str, plan_ids: Iterable[str]) -> None:
         """Erase the receipts about these plans, whoever answers; at the latest before it is answered."""
-        plans = tuple(plan_ids)
-        self._expected[erasure_id] = plans
-        with self._lock:
-            if self._holds(plans):
-                self._erasures.begin(erasure_id)
-        with suppress(StillRead):
-            self.forget(plans)
+        self._expected[erasure_id] = tuple(plan_ids)
+        self._forget(erasure_id)
 
     def erase(self, erasure_id: str) -> bool:
-        """Erase the receipts about the plans of an erasure. Raises sqlite3.Error, StillRead (OSError)."""
-        plans = self._expected.get(erasure_id, ())
-        if plans:
-            self.forget(plans)
+        """Erase the receipts about the plans of an erasure. Raises sqlite3.Error, NotFolded (OSError)."""
+        self._forget(erasure_id)
         with self._lock:
             # Also where a kill came between the erasing and the answer.
-            return self._erasures.begun(erasure_id)
+            begun = self._erasures.begun(erasure_id)
+            if begun:
+                self._fold()
+            return begun
 
-    def _holds(self, plan_ids: Iterable[str]) -> bool:
+    def _forget(self, erasure_id: str) -> None:
+        names = [self._name(plan_id) for plan_id in self._expected.get(erasure_id, ())]
         query = "SELECT 1 FROM receipt WHERE about = ?"
         with self._lock:
-            return any(self._database.execute(query, (self._name(one),)).fetchone() for one in plan_ids)
-
-    def forget(self, plan_ids: Iterable[str]) -> None:
-        """Erase the receipts about plans. Raises as `erase`."""
-        with self._lock:
+            if not any(self._database.execute(query, (name,)).fetchone() for name in names):
+                return
+            self._to_fold = True
             with step(self._database):
-                for plan_id in plan_ids:
-                    self._database.execute("DELETE FROM receipt WHERE about = ?", (self._name(plan_id),))
+                self._erasures.begin(erasure_id)
+                self._database.executemany("DELETE FROM receipt WHERE about = ?", [(one,) for one in names])
+
+    def _fold(self) -> None:
+        # Once for all that was erased: the whole file is written anew.
+        if self._to_fold:
             fold_log(self._database)
+            self._to_fold = False
 
     def prove(self, ask: Callable[[int], GetReceiptResponse]) -> None:
         """Fetch proofs, those first that were asked for least; again until enough witnesses cosigned."""
         with self._lock:
+            with suppress(NotFolded):
+                self._fold()
             rows = self._database.execute(
                 "SELECT leaf_index FROM receipt WHERE proven = 0 ORDER BY tries, leaf_index LIMIT ?",
                 (PROVE_MOST,),
@@ -196,13 +235,18 @@ class ReceiptsKept:
                 return
             try:
                 answer = ask(leaf_index)
+            except _OF_ONE:
+                # The others are asked all the same, and this one as the last.
+                answer = GetReceiptResponse()
             except SdkError:
                 # At the next look.
                 return
             self._take(leaf_index, answer)
 
     def _take(self, leaf_index: int, answer: GetReceiptResponse) -> None:
-        kept = self.find(leaf_index)
+        kept: Kept | None = None
+        with suppress(CannotOpen):
+            kept = self.find(leaf_index)
         proof: bytes | None = None
         if kept is not None and _is_of(kept.entry, answer.tlog_proof):
             proof = self._seal.seal(answer.tlog_proof.encode(), f"proof {leaf_index}")

@@ -75,8 +75,13 @@ def _make(file: Path) -> None:
         opened.write(secrets.token_bytes(KEY_BYTES))
         opened.flush()
         os.fsync(descriptor)
-    # There whole or not at all, also after a crash.
+    # There whole or not at all, also after a crash; and before anything that only it opens.
     draft.rename(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _read(file: Path) -> bytes:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,26 +38,63 @@ def step(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-class StillRead(OSError):
-    """Somebody is in the file, a backup perhaps: what was deleted lies in it or in SQLite's log still."""
+class NotFolded(OSError):
+    """What was deleted lies in the file or in SQLite's log still: it is not erased, and tried again."""
+
+
+class StillRead(NotFolded):
+    """Somebody is in the file, a backup perhaps."""
 
     def __init__(self) -> None:
         super().__init__(errno.EBUSY, "SQLite's log cannot be folded while somebody reads or writes")
 
 
-def fold_log(connection: sqlite3.Connection) -> None:
-    """Write the file anew and fold SQLite's log into it: both still hold what was deleted. Raises StillRead.
+class NoRoomToFold(NotFolded):
+    """The disk has no room for the file once more, and for its log."""
 
-    What is deleted is overwritten where it stands, and not in a page that its row had left before.
+    def __init__(self) -> None:
+        super().__init__(errno.ENOSPC, "a file cannot be written anew: it needs twice its size for a moment")
+
+
+_KINDS: Final = {sqlite3.SQLITE_BUSY: StillRead, sqlite3.SQLITE_FULL: NoRoomToFold}
+# The folder of passing files is one for the whole process.
+_FOLDING: Final = threading.Lock()
+
+
+def fold_log(connection: sqlite3.Connection) -> None:
+    """Write the file anew and fold SQLite's log into it: both still hold what was deleted. Raises NotFolded.
+
+    What is deleted is overwritten where it stands, and not in a page that its row had left before. It takes
+    no memory to speak of, and for as long as it lasts twice the size of the file on its own disk.
     """
-    # It passes through no file of the temporary folder.
-    connection.execute("PRAGMA temp_store = MEMORY")
     try:
-        connection.execute("VACUUM")
+        with _FOLDING:
+            _write_anew(connection)
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorname != "SQLITE_BUSY":
+        # What was written of it took the room that there was.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        kind = _KINDS.get(error.sqlite_errorcode & 0xFF)
+        if kind is None:
             raise
-        raise StillRead from error
-    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        raise kind from error
     if busy:
         raise StillRead
+
+
+def _write_anew(connection: sqlite3.Connection) -> None:
+    (_, _, file), *_ = connection.execute("PRAGMA database_list").fetchall()
+    # What passes lies beside the file, not where anybody's passing files lie; a name of none ends that.
+    beside = "PRAGMA temp_store_directory = '{}'"
+    folder = str(Path(file).parent)
+    with suppress(sqlite3.OperationalError):
+        connection.execute(beside.format(folder.replace("'", "''")))
+    told = connection.execute("PRAGMA temp_store_directory").fetchone()
+    # An SQLite that knows no such folder takes the memory for it.
+    connection.execute(f"PRAGMA temp_store = {'FILE' if told == (folder,) else 'MEMORY'}")
+    try:
+        connection.execute("VACUUM")
+    finally:
+        with suppress(sqlite3.OperationalError):
+            connection.execute(beside.format(""))

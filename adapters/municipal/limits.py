@@ -103,9 +103,10 @@ class Restraints:
                 desk.links.forget(plan_id)
                 desk.journal.forget_plan(plan_id)
                 self._erasures.begin(asked.erasure_id)
-        desk.journal.fold_log()
         # Begun in an earlier pass, too: a kill or an exchange that is away may come before the answer.
         erased = self._erasures.begun(asked.erasure_id)
+        if erased:
+            desk.journal.fold_log()
         desk.exchange.purges.answer(asked.erasure_id, erased=erased)
         self._erasures.end(asked.erasure_id)
         desk.log.info("purged" if erased else "nothing_to_purge")

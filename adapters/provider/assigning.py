@@ -59,12 +59,14 @@ class Assigned:
 class Asking:
     """A message that may be assigned: nothing but whose it is and the plan is left to look at.
 
-    `owners` are the pseudonyms under which its numbers are known.
+    `owners` are the pseudonyms under which its numbers are known; `refused` is how often it was let wait: the
+    exchange answers a command that it refused as it did, so that what is asked afterwards is another one.
     """
 
     message: Message
     notice: AssignmentNotice
     owners: frozenset[str] = frozenset()
+    refused: int = 0
 
 
 class Assigning:
@@ -158,7 +160,7 @@ class Assigning:
         fresh: PlanSeen | None = seen
         for path, (line, support) in matched.items():
             try:
-                fresh = self._assign_one(asking.notice, plan_id, line.assignment, support.support_id, fresh)
+                fresh = self._assign_one(asking, plan_id, line.assignment, support.support_id, fresh)
             except (RuleBroken, Invalid) as refused:
                 return Assigned(plan_id, matched, (Finding("PLAN-RULE", path, NOT_ON_PLAN),), refused)
         return Assigned(plan_id, matched)
@@ -204,7 +206,7 @@ class Assigning:
 
     def _assign_one(
         self,
-        notice: AssignmentNotice,
+        asking: Asking,
         plan_id: str,
         assignment: Assignment,
         support_id: str,
@@ -221,7 +223,7 @@ class Assigning:
             if support is not None and support.assignment_number == assignment.number:
                 return now
             try:
-                self._exchange.assign(self._order(notice, plan_id, assignment, support_id, now.version))
+                self._exchange.assign(self._order(asking, plan_id, assignment, support_id, now.version))
             except Conflict:
                 if attempt + 1 == READ_AGAIN_MAX:
                     raise
@@ -230,11 +232,13 @@ class Assigning:
         raise AssertionError("the last attempt returns or raises")
 
     def _order(
-        self, notice: AssignmentNotice, plan_id: str, assignment: Assignment, support_id: str, version: int
+        self, asking: Asking, plan_id: str, assignment: Assignment, support_id: str, version: int
     ) -> AssignOrder:
-        envelope = notice.envelope
+        envelope = asking.notice.envelope
         # The version is part of it: the same command at another version is another command.
-        asked = (envelope.law.value, envelope.sender, envelope.identification, assignment.number, version)
+        asked = [envelope.law.value, envelope.sender, envelope.identification, assignment.number, version]
+        if asking.refused:
+            asked.append(f"after-{asking.refused}")
         return AssignOrder(
             request_id=self._request_id(f"{'/'.join(map(str, asked))}/{support_id}"),
             plan_id=plan_id,

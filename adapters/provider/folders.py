@@ -163,12 +163,12 @@ class Inbox:
 
     def keep(self, name: str, content: bytes) -> str:
         """Write a message that lay elsewhere to archive/, and return under which name: again, the same."""
-        stem, number = Path(name).stem, 1
-        target = self._archive / name
-        while target.exists() and target.read_bytes() != content:
-            number += 1
-            target = self._archive / f"{stem}.{number}{Path(name).suffix}"
-        return write_whole(self._archive, target.name, content).name
+        return _write_beside(self._archive, name, content)
+
+    def give_back(self, name: str, content: bytes) -> None:
+        """Write a message that lay elsewhere to inbox/ again, as it came, flushed."""
+        _write_beside(self._inbox, name, content)
+        sync_folder(self._inbox)
 
     def read(self, incoming: Incoming) -> bytes | None:
         """Return the bytes of a message that lies in the inbox; None where others lie there by now."""
@@ -226,6 +226,15 @@ class Outbox:
     def settle(self) -> None:
         """Flush what was written."""
         sync_folder(self._outbox)
+
+
+def _write_beside(folder: Path, name: str, content: bytes) -> str:
+    stem, number = Path(name).stem, 1
+    target = folder / name
+    while target.exists() and target.read_bytes() != content:
+        number += 1
+        target = folder / f"{stem}.{number}{Path(name).suffix}"
+    return write_whole(folder, target.name, content).name
 
 
 def write_whole(folder: Path, name: str, content: bytes) -> Path:

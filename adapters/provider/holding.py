@@ -9,10 +9,12 @@ Source: GDPR 17, 18(2) (storing is allowed), 32; iWmo and iJw 3.2: OP090 (three 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.put_aside import CannotOpen
 from adapters.kit.sealing import KeyUnusable, Seal, key_at
 from adapters.provider.errors import ConfigInvalid
 from adapters.provider.journal import MessageKey
@@ -29,6 +31,7 @@ _SCHEMA: Final = (
   number INTEGER PRIMARY KEY, sender TEXT NOT NULL, kind TEXT NOT NULL, identification TEXT NOT NULL,
   digest BLOB NOT NULL, file TEXT NOT NULL, content BLOB NOT NULL, pseudonym TEXT NOT NULL,
   plan_id TEXT NOT NULL, next_attempt_ms INTEGER NOT NULL, answered INTEGER NOT NULL,
+  refused INTEGER NOT NULL DEFAULT 1,
   UNIQUE (sender, kind, identification, digest)
 ) STRICT""",
     "CREATE INDEX IF NOT EXISTS held_person ON held (pseudonym, number)",
@@ -72,6 +75,10 @@ class Holding:
         self._seal_key: Final = seal_key
         for statement in _SCHEMA:
             self._connection.execute(statement)
+        columns = {row[1] for row in self._connection.execute("PRAGMA table_info (held)")}
+        if "refused" not in columns:
+            # The first shape of this table lived for a day.
+            self._connection.execute("ALTER TABLE held ADD COLUMN refused INTEGER NOT NULL DEFAULT 1")
 
     # --- in -----------------------------------------------------------------------------------------------
 
@@ -87,8 +94,10 @@ class Holding:
         return date.fromisoformat(found)
 
     def put(self, key: MessageKey, file: str, content: bytes, waits: Waits, now_ms: int) -> None:
-        """Let a message wait. Raises ConfigInvalid where the key is open to others, no key, or gone."""
-        sealed = self._seal().seal(content, _place(key))
+        """Let a message wait. Raises ConfigInvalid where the key is not to be used."""
+        seal = self._seal()
+        self._require_same(seal)
+        sealed = seal.seal(content, _place(key))
         self._connection.execute(
             "INSERT INTO held (sender, kind, identification, digest, file, content, pseudonym, plan_id, "
             "next_attempt_ms, answered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
@@ -108,6 +117,14 @@ class Holding:
             (pseudonym, identification),
         ).fetchone()
         return row is not None
+
+    def refused(self, pseudonym: str, identification: str) -> int:
+        """Return how often a message of this person was refused and waits since; 0 for one that does not."""
+        row = self._connection.execute(
+            "SELECT refused FROM held WHERE pseudonym = ? AND identification = ? AND answered = 0",
+            (pseudonym, identification),
+        ).fetchone()
+        return 0 if row is None else int(row[0])
 
     # --- out ----------------------------------------------------------------------------------------------
 
@@ -146,8 +163,8 @@ class Holding:
     def later(self, held: Parked, waits: Waits, now_ms: int) -> None:
         """Ask about it again in some hours; of which plan it is may be known by now."""
         self._connection.execute(
-            "UPDATE held SET next_attempt_ms = ?, plan_id = CASE ? WHEN '' THEN plan_id ELSE ?2 END "
-            "WHERE number = ?",
+            "UPDATE held SET refused = refused + 1, next_attempt_ms = ?, "
+            "plan_id = CASE ? WHEN '' THEN plan_id ELSE ?2 END WHERE number = ?",
             (now_ms + AGAIN_MS, waits.plan_id, held.number),
         )
 
@@ -186,6 +203,18 @@ class Holding:
             return Seal(key_at(self._seal_key, make=not some))
         except KeyUnusable as unusable:
             raise ConfigInvalid(str(unusable)) from None
+
+    def _require_same(self, seal: Seal) -> None:
+        rows = self._connection.execute(
+            "SELECT sender, kind, identification, digest, content FROM held"
+        ).fetchall()
+        for *place, content in rows:
+            # One that opens is enough: another may be harmed.
+            with suppress(CannotOpen):
+                seal.open(content, _place(MessageKey(*place)))
+                return
+        if rows:
+            raise ConfigInvalid(f"{self._seal_key.name} is another key than that of what waits: put it back")
 
 
 def _of(key: MessageKey) -> tuple[str, str, str, bytes]:

@@ -81,7 +81,8 @@ class ProviderSide:
         taken = self._taken(message, notice, known_as)
         if taken:
             return Verdict(taken)
-        found = self._found(Asking(message, notice), pseudonym, lines)
+        refused = desk.held.refused(known_as, notice.envelope.identification)
+        found = self._found(Asking(message, notice, refused=refused), pseudonym, lines)
         return found if isinstance(found, Verdict) else self._accepted(notice, lines, known_as, found)
 
     def _found(self, asking: Asking, pseudonym: bytes, lines: list[Line]) -> Assigned | Verdict:

@@ -48,8 +48,11 @@ class Purging:
         self._next_look_ms = desk.steady_ms + LOOK_EVERY_MS
         self._expire()
         try:
-            for asked in desk.exchange.purges.asked():
-                self._try(asked)
+            # The journal is written anew once for all of them.
+            forgotten = [one for one in desk.exchange.purges.asked() if self._forgets(one)]
+            folded = self._folds(forgotten)
+            for asked in forgotten:
+                self._answer(asked, folded=folded)
         except SdkError as error:
             desk.log.warning("purge_not_now", error=type(error).__name__)
 
@@ -66,21 +69,41 @@ class Purging:
         if answered:
             desk.log.warning("refusals_expired", count=answered)
 
-    def _try(self, asked: PurgeAsked) -> None:
+    def _forgets(self, asked: PurgeAsked) -> bool:
+        """Forget what is to be erased; tell whether it can be answered, once it is gone from the disk too."""
         try:
-            self._carry_out(asked)
+            # Of a part: no category that is erased apart is ever asked for here.
+            if asked.whole:
+                self._forget(asked)
         except OSError as error:
             # A file that cannot be taken away is not erased: somebody must look. Others are not held up.
             self._desk.alarm("purge_failed", error=type(error).__name__)
+            return False
+        return True
 
-    def _carry_out(self, asked: PurgeAsked) -> None:
+    def _folds(self, forgotten: list[PurgeAsked]) -> bool:
+        """Take from the disk what was forgotten, now or in an earlier pass; tell whether it is gone."""
+        if not any(self._erasures.begun(one.erasure_id) for one in forgotten):
+            return True
+        try:
+            self._desk.journal.fold_log()
+        except OSError as error:
+            self._desk.alarm("purge_failed", error=type(error).__name__)
+            return False
+        return True
+
+    def _answer(self, asked: PurgeAsked, *, folded: bool) -> None:
         desk = self._desk
-        # Of a part: no category that is erased apart is ever asked for here.
-        if asked.whole:
-            self._forget(asked)
         # Begun in an earlier pass, too: a kill or an exchange that is away may come before the answer.
         erased = self._erasures.begun(asked.erasure_id)
-        desk.exchange.purges.answer(asked.erasure_id, erased=erased)
+        if erased and not folded:
+            return
+        try:
+            desk.exchange.purges.answer(asked.erasure_id, erased=erased)
+        except OSError as error:
+            # The book of receipts has to be gone from the disk as well.
+            desk.alarm("purge_failed", error=type(error).__name__)
+            return
         self._erasures.end(asked.erasure_id)
         desk.log.info("purged" if erased else "nothing_to_purge")
 
@@ -111,7 +134,6 @@ class Purging:
                 desk.register.files_gone(pseudonym)
             if desk.errands.forget_plans(plans) or people:
                 self._erasures.begin(asked.erasure_id)
-        desk.journal.fold_log()
 
     def _numbers_of(self, pseudonym: str) -> frozenset[Bsn]:
         """Return a person's number, as far as it is known: in the register, or by what waits about them."""

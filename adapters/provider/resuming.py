@@ -2,7 +2,8 @@
 
 Promises: it is sealed and written down before its file is taken away, and answered and no longer waiting in
 one step; its file is put in the archive after that, so that a kill at any moment loses and doubles nothing.
-None waits for it but messages about the same person. On the last day of its term it is answered either way.
+None waits for it but messages about the same person, also where it opens no more. On the last day of its
+term it is answered either way.
 Source: GDPR 18; OP090 (a retour within three working days).
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from adapters.kit.put_aside import CannotOpen
-from adapters.provider.errors import ConfigInvalid
+from adapters.provider.errors import ConfigInvalid, JournalConflict
 from adapters.provider.pausing import NOT_NOW
 from adapters.provider.xml import read
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     Answer = Callable[[MessageKey, Message, Verdict], None]
 
 
+ALARM_EVERY_MS: Final = 3_600_000
+
+
 class Resuming:
     """Owned by the thread that opened the journal. `answer` gives a message the answer of a verdict."""
 
@@ -37,6 +41,7 @@ class Resuming:
         self._pausing: Final = pausing
         self._inbox: Final = inbox
         self._answer: Final = answer
+        self._next_alarm_ms = 0
 
     def may_wait(self, key: MessageKey) -> bool:
         """Tell whether its term leaves another day for its answer."""
@@ -63,12 +68,9 @@ class Resuming:
     def work(self) -> None:
         """Ask about what is due, of each person in order; put away what was answered."""
         self._put_away()
-        try:
-            # One that was answered lets the next of its person go on.
-            while not self._pausing.paused and self._go_on():
-                pass
-        except (ConfigInvalid, CannotOpen) as error:
-            self._desk.alarm("message_not_held", error=type(error).__name__, reason=str(error))
+        # One that was answered lets the next of its person go on.
+        while not self._pausing.paused and self._go_on():
+            pass
         self._put_away()
 
     def _go_on(self) -> bool:
@@ -76,7 +78,10 @@ class Resuming:
         desk = self._desk
         done = False
         for one in desk.held.due(desk.now_ms, desk.today):
-            message = read(desk.held.content(one))
+            content = self._opened(one)
+            if content is None:
+                continue
+            message = read(content)
             try:
                 verdict = self._party.judge(message)
             except NOT_NOW as error:
@@ -86,11 +91,28 @@ class Resuming:
             if verdict.waits is not None and self.may_wait(one.key):
                 self._wait_on(one, verdict.waits)
                 continue
-            with desk.journal.transaction():
-                self._answer(one.key, message, verdict)
-                desk.held.answered(one)
+            try:
+                with desk.journal.transaction():
+                    self._answer(one.key, message, verdict)
+                    desk.held.answered(one)
+            except JournalConflict:
+                # What becomes of such a message is told where it is taken from the inbox.
+                self._inbox.give_back(one.file, content)
+                with desk.journal.transaction():
+                    desk.held.gone(one)
             done = True
         return done
+
+    def _opened(self, one: Parked) -> bytes | None:
+        """Return a message as it came; None, and an alarm once an hour, where it does not open now."""
+        desk = self._desk
+        try:
+            return desk.held.content(one)
+        except (ConfigInvalid, CannotOpen) as error:
+            if desk.steady_ms >= self._next_alarm_ms:
+                self._next_alarm_ms = desk.steady_ms + ALARM_EVERY_MS
+                desk.alarm("message_not_held", error=type(error).__name__, reason=str(error))
+            return None
 
     def _wait_on(self, one: Parked, waits: Waits) -> None:
         desk = self._desk
@@ -103,7 +125,10 @@ class Resuming:
     def _put_away(self) -> None:
         desk = self._desk
         for one in desk.held.to_put_away():
-            name = self._inbox.keep(one.file, desk.held.content(one))
+            content = self._opened(one)
+            if content is None:
+                continue
+            name = self._inbox.keep(one.file, content)
             self._inbox.settle()
             with desk.journal.transaction():
                 desk.journal.archived(one.key, name)

@@ -121,7 +121,7 @@ class Journal:
         self.connection.close()
 
     def fold_log(self) -> None:
-        """Fold SQLite's log into the file: it still holds what was deleted. Raises StillRead (OSError)."""
+        """Fold SQLite's log into the file: it still holds what was deleted. Raises NotFolded (OSError)."""
         fold_log(self.connection)
 
     @contextmanager

@@ -153,5 +153,7 @@ class Restraints:
             journal.begin_erasing(erasure_id)
         drafts.erase(plans)
         journal.forget_plans(plans)
-        journal.fold_log()
-        return journal.is_erasing(erasure_id)
+        erasing = journal.is_erasing(erasure_id)
+        if erasing:
+            journal.fold_log()
+        return erasing

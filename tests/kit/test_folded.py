@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from adapters.kit.journal import Journal
-from adapters.kit.steps import StillRead
+from adapters.kit.steps import NoRoomToFold, StillRead
+from tests.kit.squeezed import DISK_BYTES, small_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,3 +64,55 @@ def test_while_somebody_writes_a_journal_is_not_folded(tmp_path: Path) -> None:
             journal.fold_log()
         other.execute("ROLLBACK")
         journal.fold_log()
+
+
+def test_what_passes_lies_beside_the_file_and_nothing_of_that_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "it's"
+    folder.mkdir()
+    with closing(Journal(folder / "journal.db")) as journal:
+        journal.fold_log()
+        assert journal.connection.execute("PRAGMA temp_store_directory").fetchall() == []
+        assert sorted(one.name for one in folder.iterdir()) == [
+            "journal.db",
+            "journal.db-shm",
+            "journal.db-wal",
+        ]
+
+
+def test_a_disk_without_room_for_it_leaves_the_journal_as_it_was_and_says_so(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk, closing(Journal(disk / "journal.db", SCHEMA)) as journal:
+        for number in range(DISK_BYTES // 2 // 4_000):
+            journal.connection.execute("INSERT INTO held VALUES (?, zeroblob(4000))", (str(number),))
+            journal.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with pytest.raises(NoRoomToFold):
+            journal.fold_log()
+        assert (disk / "journal.db-wal").stat().st_size == 0, "there is as much room as before"
+        assert journal.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        for number in range(20, DISK_BYTES // 2 // 4_000):
+            journal.connection.execute("DELETE FROM held WHERE about = ?", (str(number),))
+            journal.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        journal.fold_log()
+        assert journal.connection.execute("SELECT count(*) FROM held").fetchone() == (20,)
+
+
+FOLDED_BYTES: Final = 80_000_000
+FOLDS: Final = """
+import resource, sys
+from pathlib import Path
+from adapters.kit.journal import Journal
+journal = Journal(Path(sys.argv[1]), "CREATE TABLE held (content BLOB) STRICT")
+with journal.transaction():
+    for _ in range(int(sys.argv[2]) // 8_000):
+        journal.connection.execute("INSERT INTO held VALUES (randomblob(8000))")
+journal.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+journal.fold_log()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_large_journal_is_folded_in_little_memory(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", FOLDS, str(tmp_path / "journal.db"), str(FOLDED_BYTES)]
+    told = subprocess.run(words, capture_output=True, check=True)  # noqa: S603 -- our own program
+    assert int(told.stdout) * 1024 < FOLDED_BYTES // 4

@@ -16,7 +16,13 @@ from adapters.cli import app
 from adapters.kit import receipts
 from adapters.kit.receipts import FILE, KEY, PROOF_WITHIN_MS, ReceiptsKept
 from adapters.kit.steps import StillRead
-from adapters.sdk.errors import CredentialsInvalid, LedgerRefused, Refusal, Unreachable
+from adapters.sdk.errors import (
+    CredentialsInvalid,
+    Invalid,
+    ReceiptRefused,
+    Refusal,
+    Unreachable,
+)
 from adapters.sdk.trust import trusting
 from exchange.v1.common_pb2 import Receipt
 from exchange.v1.ledger_service_pb2 import GetReceiptResponse
@@ -176,7 +182,7 @@ def test_what_does_not_hold_is_named_by_its_leaf_and_ends_with_one(book: Book) -
 
 def test_two_entries_for_one_leaf_are_refused_and_the_first_stays(book: Book) -> None:
     book.keep(1)
-    with pytest.raises(LedgerRefused, match="index 1"):
+    with pytest.raises(ReceiptRefused, match="leaf 1"):
         book.kept.keep(Receipt(leaf_index=1, leaf_entry=b"another"), RPC, PLAN)
     (one,) = book.kept.listed()
     assert one.entry == book.log.entries[1]
@@ -219,6 +225,31 @@ def test_while_somebody_reads_it_is_not_told_erased(book: Book) -> None:
     assert book.kept.erase("e-1")
 
 
+def test_the_book_is_written_anew_once_for_all_that_is_erased_and_for_nothing_never(book: Book) -> None:
+    anew: list[str] = []
+    book.kept._database.set_trace_callback(lambda text: anew.append(text) if text == "VACUUM" else None)
+    book.keep(1, 2)
+    book.keep(3, plan=OTHER)
+    book.kept.expect("e-0", ["nobody's"])
+    assert not book.kept.erase("e-0")
+    book.kept.prove(book.ask)
+    assert anew == []
+    for _ in range(2):
+        book.kept.expect("e-1", [PLAN])
+        book.kept.expect("e-2", [OTHER])
+        book.kept.prove(book.ask)
+        assert book.kept.erase("e-1")
+        assert book.kept.erase("e-2")
+    assert len(anew) == 1
+    # A kill may have come between the two: before anything is told, once more.
+    book.kept.close()
+    book.kept = book.opened()
+    book.kept._database.set_trace_callback(lambda text: anew.append(text) if text == "VACUUM" else None)
+    assert book.kept.erase("e-1")
+    assert book.kept.erase("e-2")
+    assert len(anew) == 2
+
+
 @pytest.mark.parametrize("harm", ["gone", "open", "short"])
 def test_without_its_key_it_is_not_opened_and_no_other_is_made(harm: str, book: Book) -> None:
     book.keep(1)
@@ -255,3 +286,59 @@ def test_what_was_kept_survives_a_kill(tmp_path: Path) -> None:
     again = Book(tmp_path / "state")
     assert again.indices() == [1]
     again.kept.close()
+
+
+def test_another_key_is_told_at_once_and_nothing_is_kept_or_erased_under_it(book: Book) -> None:
+    book.keep(1)
+    book.kept.close()
+    (book.state / KEY).write_bytes(bytes(range(32)))
+    with pytest.raises(CredentialsInvalid, match="another"):
+        book.opened()
+    assert ran("list", "--state", book.state)[0] == 2
+    code, told = ran("verify", "--state", book.state, "--policy", book.policy())
+    assert (code, "another" in told) == (2, True)
+
+
+def spoil(book: Book, index: int) -> None:
+    connection = sqlite3.connect(book.state / FILE, isolation_level=None)
+    connection.execute("UPDATE receipt SET sealed = zeroblob(90) WHERE leaf_index = ?", (index,))
+    connection.close()
+
+
+def test_one_that_opens_no_more_holds_up_no_proof_and_no_erasure(book: Book) -> None:
+    book.keep(1, 2)
+    spoil(book, 1)
+    book.kept.prove(book.ask)
+    assert book.asked == [1, 2]
+    # The same command again, as after a lost answer, mends it.
+    book.keep(1)
+    book.kept.prove(book.ask)
+    assert book.kept.verify(trusting(book.log.vkey)).hold == 2
+    spoil(book, 1)
+    book.kept.expect("e-1", [PLAN])
+    assert book.kept.erase("e-1")
+
+
+def test_a_leaf_that_is_refused_holds_up_no_other(book: Book) -> None:
+    def refusing(index: int) -> GetReceiptResponse:
+        if index == 1:
+            raise Invalid(Refusal("NOT_FOUND", "no such leaf"))
+        return book.ask(index)
+
+    book.keep(1, 2)
+    for _ in range(2):
+        book.kept.prove(refusing)
+    assert book.asked == [2]
+    assert book.kept.verify(trusting(book.log.vkey)).hold == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database at all, but long enough", b"SQLite format 3\x00" + bytes(84)]
+)
+def test_a_file_that_is_no_book_is_told_so(content: bytes, book: Book) -> None:
+    book.kept.close()
+    (book.state / FILE).write_bytes(content)
+    calls: tuple[tuple[object, ...], ...] = (("list",), ("verify", "--policy", book.policy()))
+    for words in calls:
+        code, told = ran(*words, "--state", book.state)
+        assert (code, "Traceback" in told, "receipts.db" in told) == (2, False, True), told

@@ -21,6 +21,7 @@ from tests.provider.test_service_kill import Steps, in_a_process_of_its_own
 from tests.provider.world import OTHER_BSN, PLAN, PROVIDER_OIN, START, SUPPORT, pseudonym
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.provider.world import Port
@@ -32,18 +33,24 @@ ERASED = PurgeAsked("erasure-1", (PLAN,))
 
 
 class Gate:
-    """Refuses what is asked of one resident, by these rules, for as long as a file lies there."""
+    """Refuses what is asked of one resident, by these rules, for as long as a file lies there.
 
-    def __init__(self, port: Port, mark: Path, *rules: str, asked: str = "look") -> None:
+    A command that was refused is refused again, as the exchange does.
+    """
+
+    def __init__(self, port: Port, mark: Path, *rules: str, asked: str = "look", whose: str = PLAN) -> None:
         self.mark, self.rules = mark, rules or ("R24",)
         self.asked = 0
+        refused = set[str]()
         mark.touch()
         inner = getattr(port, asked)
 
         def gated(of: Any, **more: Any) -> Any:  # noqa: ANN401 -- whatever is asked
-            if getattr(of, "plan_id", of) in {PLAN, WHOSE}:
+            if getattr(of, "plan_id", of) in {whose, WHOSE}:
                 self.asked += 1
-                if mark.exists():
+                command = getattr(of, "request_id", "")
+                if mark.exists() or command in refused:
+                    refused.update({command} - {""})
                     raise Denied(Refusal("ACCESS_DENIED", "no", rules=self.rules, decision_id="0" * 32))
             return inner(of, **more)
 
@@ -70,10 +77,10 @@ def waiting(both: Both) -> tuple[str, ...]:
     return status(both.provider.config).messages_held
 
 
-def assert_waits(both: Both) -> None:
+def assert_waits(both: Both, archived: Sequence[str] = ()) -> None:
     assert waiting(both) == ("WMO301 A1 until 2026-06-04",)
-    for folder in ("inbox", "archive", "rejected"):
-        assert both.provider.names(folder) == []
+    for folder, names in (("inbox", ()), ("archive", archived), ("rejected", ())):
+        assert both.provider.names(folder) == [*names]
 
 
 def assert_nowhere(both: Both) -> None:

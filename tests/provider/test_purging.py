@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.kit.steps import NoRoomToFold
 from adapters.provider import by_hand
 from adapters.provider.journal import Arrival, MessageKey, Outgoing
 from adapters.provider.purging import LOOK_EVERY_MS, Purging
@@ -279,3 +280,29 @@ def test_an_exchange_that_is_away_is_asked_again_within_the_hour(both: Both) -> 
     both.clock.pass_by(milliseconds=LOOK_EVERY_MS)
     purging.work()
     assert both.world.held().purged == {"erasure-5": False}
+
+
+def test_many_erasures_write_the_journal_anew_once_and_wait_for_that(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed(both)
+    both.work(2)
+    side, fold = both.provider, both.provider.journal.fold_log
+    folds: list[OSError | None] = [NoRoomToFold(), None]
+
+    def folding() -> None:
+        failed = folds.pop(0)
+        if failed is not None:
+            raise failed
+        fold()
+
+    monkeypatch.setattr(side.journal, "fold_log", folding)
+    ask(both, PurgeAsked("erasure-0", ("another",)), ERASURE, PurgeAsked("erasure-2", (PLAN,)))
+    look(side)
+    # What holds nothing waits for nothing.
+    assert both.world.held().purged == {"erasure-0": False, "erasure-2": False}
+    assert '"event": "purge_failed"' in side.out.getvalue()
+    look(side)
+    assert both.world.held().purged["erasure-1"]
+    assert (traces(side), folds) == ([], [])
+    look(side)
