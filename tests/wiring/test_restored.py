@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from datetime import date
+from contextlib import closing
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exchange.errors import ForkRefused, KeyDestroyed, KeysBehindEvents
+from exchange.ledger.checkpoint import parse_body
+from exchange.ledger.checkpoints import CheckpointStore
+from exchange.ledger.note import parse_note
 from exchange.projections.follower import catch_up
 from exchange.wiring.core import key_file, open_core, projection_folder, utc_now
 from exchange.wiring.doctor import examine
@@ -111,6 +115,23 @@ def test_an_older_checkpoint_store_goes_on_where_the_events_are_what_was_publish
     days.restore("checkpoints/checkpoints.db")
     assert days.light("ledger")
     assert days.goals() == [EARLIER, LATER]
+
+
+def test_what_was_published_is_known_also_where_its_note_went(days: Days) -> None:
+    """As where witnesses are away for longer than notes are kept, or the files of a node are behind."""
+    with closing(CheckpointStore(checkpoint_file(days.settings))) as store:
+        (origin,) = store.origins()
+        store.thin(origin, 0, utc_now() + timedelta(days=1), 100)
+        assert len(store.signed_below(origin, 2**62, 100)) == 1
+        known = [head for head, _ in store.history(origin)]
+    days.restore("ledger")
+    published = parse_body(parse_note(published_checkpoint(days.settings).read_bytes()).text)
+    assert published in known[:-1]
+    assert days.light("ledger")
+    assert days.goals() == [EARLIER, LATER]
+    days.restore("events.db")
+    with pytest.raises(ForkRefused, match="less than was signed"):
+        open_core(days.settings)
 
 
 # --- read models ------------------------------------------------------------------------------------------
