@@ -31,9 +31,7 @@ WAYS: Final = (
         "1",
         "inzage",
         later("Zien wat er van mij is"),
-        later(
-            "U kunt zien wat er van u is: wat er staat, waarom, wie het kreeg en hoe lang het blijft."
-        ),
+        later("U kunt zien wat er van u is: wat er staat, waarom, wie het kreeg en hoe lang het blijft."),
         later("Vraag om inzage"),
         MONTH,
         later("Wat wilt u zien? U hoeft niets in te vullen."),
