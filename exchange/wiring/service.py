@@ -150,7 +150,6 @@ async def run_core(
     following.start(pipeline)
     ringing.start()
     collecting: asyncio.Task[None] | None = None
-    thinning = _thinning(core, node, log)
     web = WebDoors.of(core, material, log)
     renewing = _renewing(core, material, server, web, log)
     try:
@@ -159,7 +158,6 @@ async def run_core(
             await node.start(publisher, pipeline, following, core.clock)
         _say_ready(settings, core, port, server, await web.start(port))
         renewing.start()
-        thinning.start()
         log.info("ready", port=port)
         if starter.told is not None:
             starter.told(f"{settings.host}:{port}")
@@ -168,7 +166,6 @@ async def run_core(
     finally:
         await _cancelled(collecting)
         await renewing.stop()
-        await thinning.stop()
         _take_back(settings.data / READY_FILE)
         await _close(server, web, node, settings.drain_s)
         await pipeline.drain()
@@ -188,16 +185,6 @@ def _renewing(
     """Return what looks for renewed certificates: of the doors, and of the console towards the exchange."""
     doors = (server.renew, web.renew)
     return Renewing(door_files(core.settings), material, doors, log, core.clock, beside=(web.console.look,))
-
-
-def _thinning(
-    core: Core,
-    node: Node | None,
-    log: Any,  # noqa: ANN401 -- as above
-) -> Thinning:
-    """Return what lets old notes go, at the node that holds the shard."""
-    days = core.settings.checkpoint_days
-    return Thinning(core.checkpoints, days, log, core.clock, lambda: node is None or node.keeping.here)
 
 
 def _stop_signal(starter: Starter) -> asyncio.Event:
@@ -228,12 +215,13 @@ async def _close(server: ExchangeServer, web: WebDoors, node: Node | None, grace
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """What publishes the log, and tells witnesses and a directory of it where the settings name them."""
+    """What publishes the log, lets its old notes go, and tells those whom the settings name to witness it."""
 
     core: Core
     publisher: Publisher
     cosigning: Cosigning | None
     feeding: Feeding | None
+    thinning: Thinning
 
     @classmethod
     def of(
@@ -258,7 +246,8 @@ class Publishing:
         else:
             publisher = publisher_of(core, report, cosigning.cosigners, cosigning.missing, may)
         feeding = Feeding(core, publisher, log, core.clock) if core.settings.directory_url else None
-        return cls(core, publisher, cosigning, feeding)
+        thinning = Thinning(core.checkpoints, core.settings.checkpoint_days, log, core.clock, may)
+        return cls(core, publisher, cosigning, feeding, thinning)
 
     async def start(self, pipeline: Pipeline) -> None:
         """Publish and follow. Raises ForkRefused or LedgerDiffers: then nothing is served."""
@@ -268,9 +257,11 @@ class Publishing:
             await self.publisher.integrate()
         if self.feeding is not None:
             self.feeding.start()
+        self.thinning.start()
 
     async def stop(self) -> None:
         """Publish what was committed last, hand it over, and stop."""
+        await self.thinning.stop()
         try:
             await self.publisher.stop()
         finally:
