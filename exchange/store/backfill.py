@@ -51,8 +51,12 @@ class Backfill:
             closing(sqlite3.connect(self._path, isolation_level=None)) as connection,
         ):
             connection.execute("PRAGMA synchronous=FULL")
-            while self._written.wait() and not self._ended.wait(REST_S):
-                # Before copying: what is committed meanwhile wakes the next turn.
+            while not self._ended.is_set():
+                self._written.wait()
+                if self._ended.wait(REST_S):
+                    break
+                # Before copying: what is committed meanwhile wakes the next turn. An end that came just now is
+                # not forgotten with it: it is asked for first.
                 self._written.clear()
                 with suppress(sqlite3.Error):
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

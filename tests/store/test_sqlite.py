@@ -191,6 +191,26 @@ def test_it_begins_with_the_first_commit_and_ends_with_the_store(store: Store) -
 
 
 @pytest.mark.usefixtures("at_once")
+def test_an_end_that_comes_while_it_notes_that_it_looked_ends_it(store: Store) -> None:
+    store.add("plan-1")
+    one = backfill.Backfill(store.path)
+
+    class Ended(threading.Event):
+        """Somebody closes it in the very moment before the flag is taken down."""
+
+        def clear(self) -> None:
+            one._ended.set()
+            self.set()
+            super().clear()
+
+    one._written = Ended()
+    one.wake()
+    assert one._thread is not None
+    one._thread.join(COPY_WAIT_MAX_S)
+    assert not one._thread.is_alive()
+
+
+@pytest.mark.usefixtures("at_once")
 def test_where_nothing_can_be_copied_everything_stays_in_the_log(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
