@@ -55,8 +55,8 @@ class Backfill:
                 self._written.wait()
                 if self._ended.wait(REST_S):
                     break
-                # Before copying: what is committed meanwhile wakes the next turn. An end that came just now goes
-                # down with it, and is asked for again above.
+                # Before copying: what is committed meanwhile wakes the next turn. An end that came just now
+                # goes down with it, and is asked for again above.
                 self._written.clear()
                 with suppress(sqlite3.Error):
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
