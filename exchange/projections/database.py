@@ -36,8 +36,13 @@ class Database:
         self._lock = threading.Lock()
         self._all: list[sqlite3.Connection] = []  # owned by the holder of _lock
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not self._fits():
-            self.forget()
+        try:
+            if not self._fits():
+                self.forget()
+        except BaseException:
+            # A connection that stays open keeps the fault of its shared memory for whoever opens the file next.
+            self.close()
+            raise
 
     def forget(self) -> None:
         """Throw the rows away: the next following starts at position 0.
