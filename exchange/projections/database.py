@@ -40,7 +40,7 @@ class Database:
             if not self._fits():
                 self.forget()
         except BaseException:
-            # A connection that stays open keeps the fault of its shared memory for whoever opens the file next.
+            # One that stays open keeps the fault of its shared memory for whoever opens the file next.
             self.close()
             raise
 
