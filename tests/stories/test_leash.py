@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.simulators.story.stage import StoryBroken
-from adapters.simulators.story.systems import Systems, first_line
+from adapters.simulators.story.systems import Systems, first_line, whole
 from tests.e2e.service import REPOSITORY, environment
 
 if TYPE_CHECKING:
@@ -63,3 +63,10 @@ def test_what_ends_by_itself_does_not_wait_for_its_leash() -> None:
         assert process.wait(WAIT_S) == 0
         assert process.stdout is not None
         assert b"Namespaces" in process.stdout.read()
+
+
+def test_what_is_still_being_written_is_not_looked_at(tmp_path: Path) -> None:
+    for name in ("2.json", ".1.json", "1.json", "1.txt"):
+        (tmp_path / name).touch()
+    assert [file.name for file in whole(tmp_path, "*.json")] == ["1.json", "2.json"]
+    assert whole(tmp_path / "absent", "*.json") == []

@@ -15,8 +15,6 @@ from adapters.simulators.story.stage import WERK, StoryBroken
 from exchange.v1.common_pb2 import LifeDomain
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from adapters.simulators.story.intake import Plan
     from adapters.simulators.story.stage import Telling
 
@@ -80,14 +78,15 @@ class Suwinet:
 
     def refusal(self) -> str:
         """Return why an order was refused; empty while none was."""
-        return next((file.read_text() for file in self._found("rejected", "*.reason.txt")), "")
+        return next(
+            (file.read_text() for file in systems.whole(self._folder / "rejected", "*.reason.txt")), ""
+        )
 
     def draft(self) -> dict[str, Any]:
         """Return the draft for a professional; empty while there is none."""
-        return next((json.loads(file.read_text()) for file in self._found("drafts", "*.json")), {})
-
-    def _found(self, folder: str, pattern: str) -> list[Path]:
-        return sorted((self._folder / folder).glob(pattern))
+        return next(
+            (json.loads(file.read_text()) for file in systems.whole(self._folder / "drafts", "*.json")), {}
+        )
 
 
 def not_asked_again(told: Telling, plan: Plan, suwinet: Suwinet) -> None:

@@ -92,6 +92,11 @@ def command(*words: str, waits: bool = False) -> str:
     return done.stdout
 
 
+def whole(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder by name; one whose name begins with a dot is still being written."""
+    return sorted(file for file in folder.glob(pattern) if not file.name.startswith("."))
+
+
 def wait_for(look: Callable[[], Found], otherwise: str) -> Found:
     """Return what is found once it is there."""
     until = time.monotonic() + WAIT_S
