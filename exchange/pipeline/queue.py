@@ -1,10 +1,11 @@
 """The queue before the writer: forms groups of the walks that wait, hands each to the writer thread.
 
 Promises: bounded, also by walks whose callers hung up; a group closes by quiescence (thirty turns of the
-loop without a new walk, at most 8 ms), and at once where there is one caller and was one lately, so an idle
-call pays nothing; while one group is committed the next is walked, never a third, and none where the one
-being committed changes the register; an error nobody foresaw costs one walk, not a group. An answer that was
-permitted and did not leave is recorded as lost, in the same order; where that cannot be, it is counted.
+loop without a new walk, at most 8 ms). One caller, where one was lately, waits for no group and is walked and
+committed in one go, so an idle call pays nothing; else, while one group is committed the next is walked,
+never a third, and none where the one being committed changes the register. An error nobody foresaw costs one
+walk, not a group. An answer that was permitted and did not leave is recorded as lost, in the same order;
+where that cannot be, it is counted.
 Source: the design's walk; ARCHITECTURE decisions of group commit.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from exchange.domain.disclosure import AbortReason
 from exchange.errors import Draining, ExchangeError, Overloaded, StoreUnavailable
 from exchange.pipeline.aside import Aside
+from exchange.pipeline.at_once import walk_and_commit
 from exchange.pipeline.bringing import Bringing
 from exchange.pipeline.leaving import Leaving
 from exchange.pipeline.lost import lost_answer
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from exchange.pipeline.at_once import Done
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.walk import AnyWalk, Walk
     from exchange.pipeline.walked import Outcome, Walked
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 GROUP_WALKS_MAX: Final = 256
 QUEUE_WALKS_MAX: Final = 4_096
 QUIET_TURNS: Final = 30
+ALONE_MAX: Final = 1  # walks under way that nobody joined lately
 LINGER_MAX_S: Final = 0.008
 FENCE_WAIT_MAX_S: Final = 2.0
 
@@ -82,6 +86,8 @@ class Pipeline:
         self._closed = False  # the threads are gone
         self._leaving = Leaving()
         self.committed = asyncio.Event()  # set and replaced after every group that wrote
+        # Called after each, behind its answers: a task for each of them would have to be woken every time.
+        self.when_committed: list[Callable[[], None]] = []  # they never wait, never fail
         self.counts: Counter[str] = Counter()
 
     # --- the door -------------------------------------------------------------------------------
@@ -202,11 +208,14 @@ class Pipeline:
     def _may_walk(self) -> bool:
         return not (self._walking or self._walked is not None or self._barrier or self._failed)
 
+    def _is_alone(self) -> bool:
+        return max(self._inside, self._crowd) <= ALONE_MAX
+
     def _pump(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int, until: float) -> None:
         waiting = len(self._waiting)
         quiet = quiet + 1 if waiting == seen else 0
         # Who is alone, and was lately, waits for nobody.
-        others = max(self._inside, self._crowd) > 1 and waiting < GROUP_WALKS_MAX
+        others = not self._is_alone() and waiting < GROUP_WALKS_MAX
         if others and quiet < QUIET_TURNS and loop.time() < until:
             loop.call_soon(self._pump, loop, waiting, quiet, until)
             return
@@ -220,11 +229,16 @@ class Pipeline:
         if self._look is not None and any(future is self._look for _, future in group):
             # It looks now: what is committed from here on is seen by the next one.
             self._look = None
+        at_once = self._is_alone() and not self._committing
         self._crowd, self._most = max(self._most, self._crowd - 1), self._inside
         self._walking = True
         self.counts["groups"] += 1
         self.counts["walks"] += len(group)
-        self._thread.give(partial(self._take_walked, group), self._writer.walk, _walks(group))
+        if at_once:
+            self._committing = True
+            self._thread.give(partial(self._take_done, group), walk_and_commit, self._writer, _walks(group))
+        else:
+            self._thread.give(partial(self._take_walked, group), self._writer.walk, _walks(group))
 
     def _take_walked(self, group: Group, walked: Walked | None, error: BaseException | None) -> None:
         self._walking = False
@@ -235,6 +249,18 @@ class Pipeline:
             # Walked over what was lost, or not walked at all: run again once nothing is under way.
             self._failed.append((group, None))
         self._go_on()
+
+    def _take_done(self, group: Group, done: Done | None, error: BaseException | None) -> None:
+        self._walking = False
+        if done is None or error is not None:
+            # Not walked, so there was nothing to commit.
+            self._committing = False
+            self._failed.append((group, None))
+            self._go_on()
+            return
+        walked = done.walked
+        self._put_back(group[len(walked.outcomes) :])
+        self._take_committed(group[: len(walked.outcomes)], walked, None, done.error)
 
     def _put_back(self, rest: Group) -> None:
         """Let walks that were not walked wait again, before whatever came in since and in their order."""
@@ -335,6 +361,11 @@ class Pipeline:
     def _tell_committed(self) -> None:
         committed, self.committed = self.committed, asyncio.Event()
         committed.set()
+        asyncio.get_running_loop().call_soon(self._tell_all)
+
+    def _tell_all(self) -> None:
+        for told in self.when_committed:
+            told()
 
     # --- the fence ------------------------------------------------------------------------------------
 

@@ -97,7 +97,8 @@ class Follower:
 
     def wake(self) -> None:
         """Tell that something was committed."""
-        self._woken.set()
+        if not self._woken.is_set():
+            self._woken.set()
 
     def stop(self) -> None:
         """Follow what is there, then end."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -133,6 +134,7 @@ class ExchangeServer:
         self._house: House | None = None
         self._readiness: Readiness | None = None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._committed = asyncio.Event()  # since streams were last told
         self._health = health.aio.HealthServicer()
         self.metrics_port = 0  # 0 while no metrics are served
         self.admin_port = 0  # 0 while there is no administration door
@@ -168,6 +170,7 @@ class ExchangeServer:
         if self._config.admin_port is not None:
             self._web = AuthzenDoor(AuthzenApp(house, GateDesk(), self._log, self._metrics), self._config)
             self.admin_port = await self._web.start(self._config.admin_port)
+        self._parts.pipeline.when_committed.append(partial(self._pass_on, house))
         await server.start()
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         await self._tell_ready()
@@ -249,10 +252,17 @@ class ExchangeServer:
                 "the port of the service cannot be opened", port=str(config.port)
             ) from error
 
+    def _pass_on(self, house: House) -> None:
+        """Hear of a commit: wake who tells streams of it, where there are any."""
+        if house.streams.count:
+            self._committed.set()
+        else:
+            house.hub.pass_over()
+
     async def _ring_bells(self, house: House) -> None:
         # One watcher for all streams; each of those it wakes judges for itself.
         while True:
-            committed = self._parts.pipeline.committed
+            self._committed.clear()
             if house.streams.count:
                 with suppress(StoreUnavailable):
                     await house.hub.tail()
@@ -261,7 +271,7 @@ class ExchangeServer:
             # Also without a ring: what could not be read, or was committed elsewhere, is looked for again.
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN_S):
-                    await committed.wait()
+                    await self._committed.wait()
 
 
 class _Table(grpc.GenericRpcHandler):

@@ -107,7 +107,7 @@ class Guard:
             except Exception as error:  # noqa: BLE001 -- the one place where everything is turned into a status
                 deadline.close()
                 return await self._refuse(record, context, error)
-            self._note(record, grpc.StatusCode.OK)
+            self._note_after(record)
             return reply
 
         return serve
@@ -159,7 +159,7 @@ class Guard:
         self._validator.check(request)
         # Only now: until its shape was checked it could be anything.
         if request_id := getattr(request, "request_id", ""):
-            record.request = name_of_request(record.caller, request_id)
+            record.request_id = request_id
         call = Call(record.rpc, identity, now, house, record.trace, signed=under)
 
         def left(_ended: object) -> None:
@@ -249,8 +249,16 @@ class Guard:
         self._note(record, code, error.code)
         await context.abort(code, status.message, ((DETAILS_KEY, status.SerializeToString()),))
 
-    def _note(self, record: _Record, code: grpc.StatusCode, reason: str = "") -> None:
+    def _note_after(self, record: _Record) -> None:
+        """Note an answer once it was handed to gRPC: nobody waits for a count and a line."""
         took = perf_counter() - record.started
+        asyncio.get_running_loop().call_soon(self._note, record, grpc.StatusCode.OK, "", took)
+
+    def _note(
+        self, record: _Record, code: grpc.StatusCode, reason: str = "", took: float | None = None
+    ) -> None:
+        if took is None:
+            took = perf_counter() - record.started
         self._metrics.count(record.rpc, code.name, took, reason, record.trace)
         line: dict[str, Any] = {"rpc": record.rpc, "code": code.name}
         if reason:
@@ -259,8 +267,8 @@ class Guard:
             line["caller"] = record.caller
             if record.task:
                 line["task"] = record.task
-            if record.request:
-                line["request"] = record.request
+            if record.request_id:
+                line["request"] = name_of_request(record.caller, record.request_id)
         self._log.info(EVENT, took_ms=round(took * 1_000, 2), **line)
 
 
@@ -272,7 +280,7 @@ class _Record:
     started: float
     caller: str = ""
     task: str = ""
-    request: str = ""  # its name, never its id
+    request_id: str = ""  # the line has its name, never the id
     trace: str = ""
     # Why what was given does not arrive, should the call end now; empty once its answer is made.
     lost: str = AbortReason.CALLER_GONE

@@ -162,37 +162,38 @@ class PostgresLine:
 
 
 class Ringing:
-    """Rings after each commit of this node, and tells of those it hears of. Owned by one event loop."""
+    """Rings after each commit of this node, and tells of those it hears of. Owned by one event loop.
+
+    Who hears of its own commits need not hear of them here: a bell that nobody else rings is not listened to.
+    """
 
     def __init__(self, bell: Bell, pipeline: Pipeline, hot: HotStates, heard: Callable[[], None]) -> None:
         self._bell = bell
         self._pipeline = pipeline
         self._hot = hot
         self._heard = heard
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Ring and listen."""
-        loop = asyncio.get_running_loop()
+        """Ring after each commit, and listen where somebody else may ring."""
+        self._ring()
+        self._pipeline.when_committed.append(self._ring)
         if isinstance(self._bell, HeardBell):
             self._bell.start()
-        self._tasks = [loop.create_task(self._ring()), loop.create_task(self._listen())]
+            self._task = asyncio.get_running_loop().create_task(self._listen())
 
     async def stop(self) -> None:
         """Ring for the last time, and hang up."""
-        self._bell.ring(self._hot.as_of)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._ring()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         self._bell.close()
         if isinstance(self._bell, HeardBell):
             await self._bell.closed()
 
-    async def _ring(self) -> None:
-        while True:
-            committed = self._pipeline.committed
-            self._bell.ring(self._hot.as_of)
-            await committed.wait()
+    def _ring(self) -> None:
+        self._bell.ring(self._hot.as_of)
 
     async def _listen(self) -> None:
         while True:

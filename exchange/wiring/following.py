@@ -7,7 +7,7 @@ Where several nodes serve a shard, each follows what the others wrote, so that n
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.errors import SettingsInvalid
@@ -70,7 +70,9 @@ class Following:
     def start(self, pipeline: Pipeline) -> None:
         """Follow what is there, then every commit."""
         self._follower.start()
-        self._task = asyncio.get_running_loop().create_task(self._wake_after_commits(pipeline))
+        pipeline.when_committed.append(self._follower.wake)
+        if self._look_every_s is not None:
+            self._task = asyncio.get_running_loop().create_task(self._look_now_and_then(self._look_every_s))
 
     def wake(self) -> None:
         """Look now: something may have been committed, here or elsewhere."""
@@ -83,13 +85,10 @@ class Following:
             await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.to_thread(self._follower.stop)
 
-    async def _wake_after_commits(self, pipeline: Pipeline) -> None:
+    async def _look_now_and_then(self, every_s: float) -> None:
         while True:
-            committed = pipeline.committed
             self._follower.wake()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._look_every_s):
-                    await committed.wait()
+            await asyncio.sleep(every_s)
 
 
 class Standing(NamedTuple):

@@ -57,12 +57,15 @@ class Overlapping:
 @asynccontextmanager
 async def overlapping(shard: Shard) -> AsyncIterator[Overlapping]:
     queue = Overlapping(shard)
-    try:
-        yield queue
-    finally:
-        queue.let_go()
-        queue.held.recovers.set()
-        await queue.pipeline.drain()
+    with pytest.MonkeyPatch.context() as patch:
+        # As among several: of one who is alone nothing is walked beside his commit (test_at_once.py).
+        patch.setattr(room, "ALONE_MAX", 0)
+        try:
+            yield queue
+        finally:
+            queue.let_go()
+            queue.held.recovers.set()
+            await queue.pipeline.drain()
 
 
 async def ended(*calls: asyncio.Future[Any]) -> list[Any]:
