@@ -12,7 +12,7 @@ import pytest
 from adapters.sdk.tokens import Person
 from exchange.logs import open_log
 from exchange.pipeline.hot import HotStates
-from exchange.server import interceptor
+from exchange.server import app, interceptor
 from exchange.server.hub import TOPICS
 from exchange.v1 import common_pb2 as pb
 from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
@@ -131,6 +131,27 @@ def test_events_come_in_order_with_permitted_leaves_and_a_decision_each(own_town
     assert len({event.decision_id for event in events}) == len(events)
     assert len({event.event_id for event in events}) == len(events)
     assert events[-1].plan_version == version + 1
+
+
+def test_a_stream_is_told_by_the_commit_and_waits_for_no_look(
+    tmp_path: Any,  # noqa: ANN401 -- a path
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app, "LOOK_AGAIN_S", 3600.0)
+    with (tmp_path / "log").open("w", encoding="utf-8") as lines:
+        town = Town(tmp_path, open_log(stream=lines))
+        town.start()
+        try:
+            client, opened = open_plan(town)
+            follower = Follower(client, heartbeat_seconds=60)
+            follower.wait(lambda: follower.events)
+            version = opened.version
+            for count in range(2, 5):
+                version = set_goal(client, opened.plan_id, version, "Gezegd.")
+                follower.wait(lambda count=count: len(follower.events) >= count)
+            follower.close()
+        finally:
+            town.close()
 
 
 def test_an_event_in_the_store_waits_for_the_states_to_know_of_it(
