@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from exchange.domain.disclosure import AbortReason
 from exchange.errors import Draining, ExchangeError, Overloaded, StoreUnavailable
 from exchange.pipeline.aside import Aside
-from exchange.pipeline.at_once import walk_and_commit
+from exchange.pipeline.at_once import AtOnce
 from exchange.pipeline.bringing import Bringing
 from exchange.pipeline.leaving import Leaving
 from exchange.pipeline.lost import lost_answer
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from exchange.pipeline.at_once import Done
     from exchange.pipeline.hot import HotStates, Loader
     from exchange.pipeline.walk import AnyWalk, Walk
     from exchange.pipeline.walked import Outcome, Walked
@@ -236,7 +235,8 @@ class Pipeline:
         self.counts["walks"] += len(group)
         if at_once:
             self._committing = True
-            self._thread.give(partial(self._take_done, group), walk_and_commit, self._writer, _walks(group))
+            job = AtOnce()
+            self._thread.give(partial(self._take_done, group, job), job.run, self._writer, _walks(group))
         else:
             self._thread.give(partial(self._take_walked, group), self._writer.walk, _walks(group))
 
@@ -250,17 +250,16 @@ class Pipeline:
             self._failed.append((group, None))
         self._go_on()
 
-    def _take_done(self, group: Group, done: Done | None, error: BaseException | None) -> None:
+    def _take_done(self, group: Group, job: AtOnce, _done: None, error: BaseException | None) -> None:
         self._walking = False
-        if done is None or error is not None:
-            # Not walked, so there was nothing to commit.
+        walked = job.walked
+        if walked is None:
             self._committing = False
             self._failed.append((group, None))
             self._go_on()
             return
-        walked = done.walked
         self._put_back(group[len(walked.outcomes) :])
-        self._take_committed(group[: len(walked.outcomes)], walked, None, done.error)
+        self._take_committed(group[: len(walked.outcomes)], walked, None, error)
 
     def _put_back(self, rest: Group) -> None:
         """Let walks that were not walked wait again, before whatever came in since and in their order."""

@@ -12,7 +12,7 @@ import pytest
 
 from exchange.domain.ledger import LogOpened
 from exchange.errors import AccessDenied, StoreUnavailable
-from exchange.pipeline.at_once import walk_and_commit
+from exchange.pipeline.at_once import AtOnce
 from exchange.pipeline.queue import Pipeline
 from exchange.pipeline.walk import CommandOutcome, ReadOutcome
 from tests.pipeline.erasing import approving, proposed
@@ -201,17 +201,27 @@ async def test_another_writer_in_between_makes_it_walk_again(shard: Shard) -> No
     shard.verified()
 
 
-def test_what_became_of_the_commit_is_told_beside_the_group(shard: Shard) -> None:
+def test_how_far_it_came_is_known_where_it_fails(shard: Shard) -> None:
     _, _, plan_id = shard.plan()
     writer, walks = shard.core.writer, [shard.goal(plan_id)]
     faulty_recorder(shard).faults = ["lost"]
-    lost = walk_and_commit(writer, walks)
-    assert isinstance(lost.error, StoreUnavailable)
+    lost, done, unread = AtOnce(), AtOnce(), AtOnce()
+    with pytest.raises(StoreUnavailable) as error:
+        lost.run(writer, walks)
+    assert lost.walked is not None
     assert not lost.walked.committed
-    (told,) = writer.recover(walks, lost.error)
-    assert told is lost.error
-    done = walk_and_commit(writer, walks)
-    assert (done.error, done.walked.committed) == (None, True)
+    # Nothing is known of the store now: it is asked, and does not answer.
+    (told,) = writer.recover(walks, error.value)
+    assert told is error.value
+    reader = faulty_reader(shard)
+    reader.down = True
+    with pytest.raises(StoreUnavailable):
+        unread.run(writer, walks)
+    assert unread.walked is None
+    reader.down = False
+    done.run(writer, walks)
+    assert done.walked is not None
+    assert done.walked.committed
 
 
 # --- who follows commits ------------------------------------------------------------------------------------
