@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import grpc
 
 from adapters.sdk.base import TIMEOUT_S, Client, Connection, Outgoing, calling
+from adapters.sdk.batches import SEND_COMMANDS
 from adapters.sdk.calls import SUBSCRIBE, Awaiting, Rpc
 from adapters.sdk.errors import refused_from
 from adapters.sdk.line import Line
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from adapters.sdk.batches import Batch
     from adapters.sdk.credentials import Credentials
     from adapters.sdk.errors import ExchangeRefused, FailedCall
     from adapters.sdk.tokens import Person
@@ -74,6 +76,27 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
         return cast(
             "AsyncStream", call(request, metadata=(*line.metadata(SUBSCRIBE, self._person), self._trace()))
         )
+
+    async def send_batch(self, batch: Batch) -> None:
+        """Send what was collected, in as few messages as it takes; each command tells its own end.
+
+        `timeout_s` bounds each message with its retries. Raises CertificateExpired, PersonMissing.
+        """
+        for part in self._parts(batch):
+            attempts, trace = self._attempts(), self._trace()
+            while True:
+                line, channel = self._connection.current
+                metadata = (*line.metadata(SEND_COMMANDS, self._person), trace)
+                call: Any = channel.unary_unary(SEND_COMMANDS.path, **calling(SEND_COMMANDS))
+                try:
+                    answer = await call(part.message(line), timeout=attempts.left_s(), metadata=metadata)
+                except grpc.aio.AioRpcError as error:
+                    again = part.failed(refused_by_async(error), attempts)
+                else:
+                    again = part.answered(answer, attempts)
+                if again is None:
+                    break
+                await asyncio.sleep(again)
 
     async def _send(self, rpc: Rpc[Any, Any], request: Message) -> object:
         outgoing = Outgoing(rpc, request, self._person)

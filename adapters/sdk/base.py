@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
+from adapters.sdk.batches import parts_of
 from adapters.sdk.calls import draw_request_id
 from adapters.sdk.keeping import plan_of
 from adapters.sdk.patience import Attempts
@@ -19,10 +20,11 @@ from adapters.sdk.signing import require_own
 from adapters.sdk.traces import TRACEPARENT, checked_traceparent, draw_traceparent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from google.protobuf.message import Message
 
+    from adapters.sdk.batches import Batch, Part
     from adapters.sdk.calls import Rpc
     from adapters.sdk.credentials import Credentials
     from adapters.sdk.keeping import ReceiptKeeper
@@ -115,6 +117,10 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
             self.receipts.keep(answer.receipt, rpc.path, plan_of(request, answer))
         return answer
 
+    def _parts(self, batch: Batch) -> Iterator[Part]:
+        """Yield the messages of a batch."""
+        return parts_of(batch, self._person, Outgoing, self._kept)
+
     def _attempts(self) -> Attempts:
         return Attempts(self._patience, self._timeout_s)
 
@@ -135,6 +141,13 @@ class Outgoing:
         if signature is not None:
             self._signatures.append(signature)
         return line.metadata(self._rpc, self._person, signature)
+
+    def signed(self, line: Line) -> str:
+        """Return the signature of the next attempt, in base64. Raises PersonMissing."""
+        signature = line.signature(self._rpc, self._person, self.raw)
+        assert signature is not None, "only a command is signed"
+        self._signatures.append(signature)
+        return signature.signature
 
     def accepted(self, answer: Any) -> object:  # noqa: ANN401 -- any rpc's answer
         """Return the answer. Raises ReceiptRefused where its leaf is not of what was signed."""

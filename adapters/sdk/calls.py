@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, MethodDescriptor
     from google.protobuf.message import Message
 
+    from adapters.sdk.batches import Collected
+
 _Fields = ParamSpec("_Fields")
 _Answer = TypeVar("_Answer", bound="Message")
 _Mode = TypeVar("_Mode")
@@ -48,6 +50,10 @@ class Blocking:
 
 class Awaiting:
     """Mark of calls that give a coroutine of the answer."""
+
+
+class Collecting:
+    """Mark of calls that are collected, and sent together."""
 
 
 class Sender(Protocol):
@@ -91,6 +97,8 @@ class Rpc(Generic[_Fields, _Answer]):
     def __get__(
         self, calls: Calls[Awaiting], owner: type
     ) -> Callable[_Fields, Coroutine[Any, Any, _Answer]]: ...
+    @overload
+    def __get__(self, calls: Calls[Collecting], owner: type) -> Callable[_Fields, Collected[_Answer]]: ...
     def __get__(self, calls: Calls[Any], owner: type) -> Callable[_Fields, object]:
         """Return the call, bound to a client."""
 

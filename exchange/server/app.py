@@ -20,15 +20,17 @@ from exchange.errors import SettingsInvalid, StoreUnavailable
 from exchange.server.authzen.app import AuthzenApp
 from exchange.server.authzen.desk import GateDesk
 from exchange.server.authzen.door import AuthzenDoor
+from exchange.server.batched import Batched, BatchGuard
 from exchange.server.certificates import DoorCertificates, Material, end_of, refuse_unfit
 from exchange.server.connections import NODE_METADATA_BYTES_MAX, options
 from exchange.server.house import open_house
-from exchange.server.interceptor import Guard, Streaming, Unary
+from exchange.server.interceptor import Streaming, Unary
 from exchange.server.metrics import Metrics
 from exchange.server.parts import Parts, ServerConfig
 from exchange.server.readiness import Readiness
 from exchange.server.services import (
     audit,
+    batch,
     case,
     consent,
     disclosure,
@@ -49,6 +51,7 @@ from exchange.server.services import (
 )
 from exchange.v1 import (
     audit_service_pb2,
+    batch_service_pb2,
     case_service_pb2,
     consent_service_pb2,
     disclosure_service_pb2,
@@ -81,7 +84,9 @@ __all__ = ["ExchangeServer", "Parts", "ServerConfig"]
 
 LOOK_AGAIN_S: Final = 1.0
 
-_SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, Unary | Streaming]], ...]] = (
+Kind = Unary | Streaming | Batched
+
+_SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Any]], ...]] = (
     (organisation_service_pb2.DESCRIPTOR, organisation.RPCS),
     (legal_basis_service_pb2.DESCRIPTOR, legal_basis.RPCS),
     (identity_service_pb2.DESCRIPTOR, identity.RPCS),
@@ -100,12 +105,13 @@ _SERVICES: Final[tuple[tuple[FileDescriptor, Mapping[str, Unary] | Mapping[str, 
     (lookup_review_service_pb2.DESCRIPTOR, lookups.RPCS),
     (resident_rights_service_pb2.DESCRIPTOR, resident_rights.RPCS),
     (ledger_service_pb2.DESCRIPTOR, ledger.RPCS),
+    (batch_service_pb2.DESCRIPTOR, batch.RPCS),
 )
 
 
-def handlers() -> dict[str, dict[str, Unary | Streaming]]:
+def handlers() -> dict[str, dict[str, Kind]]:
     """Return service to rpc to handler. Raises AssertionError when contract and handlers differ."""
-    found: dict[str, dict[str, Unary | Streaming]] = {}
+    found: dict[str, dict[str, Kind]] = {}
     for file, rpcs in _SERVICES:
         for service in file.services_by_name.values():
             assert {method.name for method in service.methods} == set(rpcs), service.full_name
@@ -149,7 +155,7 @@ class ExchangeServer:
         # gRPC looks at what follows the disk at the first connection only.
         refuse_unfit(self._certificates.material)
         house = self._house = open_house(self._parts, self._config)
-        guard = Guard(house, self._log, self._metrics)
+        guard = BatchGuard(house, self._log, self._metrics)
         server = self._server = grpc.aio.server(options=options(self._config.connections_max))
         services = handlers()
         server.add_generic_rpc_handlers((_Table(guard, services, self._of_callers),))
@@ -225,7 +231,7 @@ class ExchangeServer:
         for name in handlers():
             await self._health.set(name, told.SERVING if able else told.NOT_SERVING)
 
-    async def _open_to_nodes(self, guard: Guard) -> None:
+    async def _open_to_nodes(self, guard: BatchGuard) -> None:
         node = self._node
         if node is None:
             return
@@ -279,8 +285,8 @@ class _Table(grpc.GenericRpcHandler):
 
     def __init__(
         self,
-        guard: Guard,
-        services: Mapping[str, Mapping[str, Unary | Streaming]],
+        guard: BatchGuard,
+        services: Mapping[str, Mapping[str, Kind]],
         of_callers: Callable[[str], Callable[[str], Passage | None]],
     ) -> None:
         self._methods = {
@@ -297,12 +303,12 @@ class _Table(grpc.GenericRpcHandler):
 
 
 def _method(
-    guard: Guard, name: str, kind: Unary | Streaming, through: Callable[[str], Passage | None]
+    guard: BatchGuard, name: str, kind: Kind, through: Callable[[str], Passage | None]
 ) -> grpc.RpcMethodHandler[bytes, bytes]:
     # Without (de)serialisers the guard gets bytes, so that also what cannot be parsed has a proper answer.
     passage = through(name)
-    if isinstance(kind, Unary):
-        unary = guard.unary(name, kind)
+    if not isinstance(kind, Streaming):
+        unary = guard.unary(name, kind) if isinstance(kind, Unary) else guard.batched(name, kind)
         return grpc.unary_unary_rpc_method_handler(unary if passage is None else passage.unary(unary))
     stream = guard.streaming(name, kind)
     return grpc.unary_stream_rpc_method_handler(stream if passage is None else passage.streaming(stream))

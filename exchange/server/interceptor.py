@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from datetime import datetime
 
+    from google.rpc.status_pb2 import Status
+
     from exchange.server.caller.identity import Headers, Identity
     from exchange.server.house import House
     from exchange.server.metrics import Metrics
@@ -86,7 +88,7 @@ class Guard:
         path = command_path(kind.request)
 
         async def serve(raw: bytes, context: Context) -> bytes:
-            record = _Record(rpc, perf_counter())
+            record = Record(rpc, perf_counter())
             deadline = Deadline(self._limit_s(context))
             try:
                 call, request = await self._enter(
@@ -96,7 +98,7 @@ class Guard:
                     refuse_twice(raw, request.DESCRIPTOR)  # type: ignore[arg-type] # the stub names two of one kind
                 answer = await kind.handle(call, request)
                 deadline.close()
-                reply = _serialised(answer)
+                reply = serialised(answer)
                 record.lost = ""
             except asyncio.CancelledError:
                 deadline.close()
@@ -116,14 +118,14 @@ class Guard:
         """Return what gRPC calls for one streaming rpc."""
 
         async def serve(raw: bytes, context: Context) -> None:
-            record = _Record(rpc, perf_counter())
+            record = Record(rpc, perf_counter())
             try:
                 call, request = await self._enter(record, context, raw, kind.request, person=True)
                 # By itself: with a first message that nobody takes, no end could be told any more.
                 await context.send_initial_metadata(())
                 async with aclosing(kind.handle(call, request)) as answers:
                     async for answer in answers:
-                        await self._hand_over(call, context, _serialised(answer))
+                        await self._hand_over(call, context, serialised(answer))
             except asyncio.CancelledError:
                 self._note(record, grpc.StatusCode.CANCELLED)
                 raise
@@ -137,7 +139,7 @@ class Guard:
 
     async def _enter(
         self,
-        record: _Record,
+        record: Record,
         context: Context,
         raw: bytes,
         kind: type[Message],
@@ -155,7 +157,7 @@ class Guard:
         identity = await self._identify(record, context, headers, now, person=person)
         # What nobody signed is not worth reading.
         under = await house.identities.signed(identity, signed, raw, headers) if signed else None
-        request = _parse(kind, raw)
+        request = parsed(kind, raw)
         self._validator.check(request)
         # Only now: until its shape was checked it could be anything.
         if request_id := getattr(request, "request_id", ""):
@@ -174,7 +176,7 @@ class Guard:
         return call, request
 
     async def _identify(
-        self, record: _Record, context: Context, headers: Headers, now: datetime, *, person: bool
+        self, record: Record, context: Context, headers: Headers, now: datetime, *, person: bool
     ) -> Identity:
         identities, counted = self._house.identities, self._house.calls.take
         certificate = identities.certificate(context, now)
@@ -226,8 +228,13 @@ class Guard:
         # gRPC takes the next one only when this one is on its way.
         _finish(call)
 
-    async def _refuse(self, record: _Record, context: Context, raised: Exception) -> bytes:
+    async def _refuse(self, record: Record, context: Context, raised: Exception) -> bytes:
         """Log, count and abort; never returns."""
+        code, status = self._refused(record, raised)
+        await context.abort(code, status.message, ((DETAILS_KEY, status.SerializeToString()),))
+
+    def _refused(self, record: Record, raised: Exception) -> tuple[grpc.StatusCode, Status]:
+        """Log and count; return what is answered."""
         incident = ""
         record.lost = AbortReason.ANSWER_REFUSED
         if isinstance(raised, TimeoutError):
@@ -247,15 +254,15 @@ class Guard:
         status = status_of(error, incident)
         code = code_of(error)
         self._note(record, code, error.code)
-        await context.abort(code, status.message, ((DETAILS_KEY, status.SerializeToString()),))
+        return code, status
 
-    def _note_after(self, record: _Record) -> None:
+    def _note_after(self, record: Record) -> None:
         """Note an answer once it was handed to gRPC: nobody waits for a count and a line."""
         took = perf_counter() - record.started
         asyncio.get_running_loop().call_soon(self._note, record, grpc.StatusCode.OK, "", took)
 
     def _note(
-        self, record: _Record, code: grpc.StatusCode, reason: str = "", took: float | None = None
+        self, record: Record, code: grpc.StatusCode, reason: str = "", took: float | None = None
     ) -> None:
         if took is None:
             took = perf_counter() - record.started
@@ -273,7 +280,7 @@ class Guard:
 
 
 @dataclass(slots=True)
-class _Record:
+class Record:
     """What the log line of one call says."""
 
     rpc: str
@@ -286,7 +293,8 @@ class _Record:
     lost: str = AbortReason.CALLER_GONE
 
 
-def _parse(kind: type[Message], raw: bytes) -> Message:
+def parsed(kind: type[Message], raw: bytes) -> Message:
+    """Return the message of these bytes. Raises RequestTooLarge, RequestInvalid."""
     if len(raw) > MESSAGE_BYTES_MAX:
         raise RequestTooLarge(
             "this request is over its limit", {"request": f"must be at most {MESSAGE_BYTES_MAX} bytes"}
@@ -299,7 +307,8 @@ def _parse(kind: type[Message], raw: bytes) -> Message:
         ) from None
 
 
-def _serialised(answer: Message) -> bytes:
+def serialised(answer: Message) -> bytes:
+    """Return the bytes of an answer. Raises AnswerTooLarge."""
     reply = answer.SerializeToString()
     # gRPC would cut it off without details, after the log line said that all went well.
     if len(reply) > ANSWER_BYTES_MAX:

@@ -42,6 +42,7 @@ CATCHES_ALL = {
         2,
         "the door answers every failure, unary and streamed, with a status",
     ),
+    "exchange/server/batched.py": (2, "a batch, and each command in it, is answered with a status"),
     "exchange/server/authzen/app.py": (1, "the administration door answers every failure with JSON"),
     "exchange/console/app.py": (1, "the console answers every failure with a page"),
     "exchange/pipeline/aside.py": (1, "a thread hands every failure to whoever gave it the job"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import grpc
 import jwt
 
+from adapters.sdk.batches import SEND_COMMANDS
 from adapters.sdk.calls import Rpc
 from adapters.sdk.services import Services
 from adapters.sdk.streams import STREAMS
@@ -35,6 +36,7 @@ def every_rpc() -> Iterator[Rpc[Any, Any]]:
             calls = getattr(_Table(), name)
             yield from (rpc for rpc in vars(type(calls)).values() if isinstance(rpc, Rpc))
     yield from STREAMS
+    yield SEND_COMMANDS
 
 
 class _Table(Services[Any]):

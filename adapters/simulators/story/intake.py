@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from adapters.sdk.batches import Batch
 from adapters.sdk.tokens import Person
 from adapters.simulators.story.stage import (
     BEHEER,
@@ -203,23 +204,36 @@ def _what_is_going_on(told: Telling, plan: Plan) -> None:
     )
     told.keep(plan.municipality, talk)
     plan.version = talk.version
-    for domain, description, score in (
-        (LifeDomain.LIFE_DOMAIN_SOCIAL_NETWORK, "Ziet alleen een zus, eens in de maand.", 2),
-        (LifeDomain.LIFE_DOMAIN_MENTAL_HEALTH, "Somber sinds het ontslag; de huisarts denkt mee.", 3),
-        (LifeDomain.LIFE_DOMAIN_FINANCE, "Twee maanden huurachterstand.", 2),
-    ):
-        described = team.plan.describe_situation(
+    batch, found = (
+        Batch(),
+        (
+            (LifeDomain.LIFE_DOMAIN_SOCIAL_NETWORK, "Ziet alleen een zus, eens in de maand.", 2),
+            (LifeDomain.LIFE_DOMAIN_MENTAL_HEALTH, "Somber sinds het ontslag; de huisarts denkt mee.", 3),
+            (LifeDomain.LIFE_DOMAIN_FINANCE, "Twee maanden huurachterstand.", 2),
+        ),
+    )
+    batch = Batch()
+    told_of = [
+        batch.plan.describe_situation(
             claim=WIJKTEAM,
             plan_id=plan.plan_id,
-            expected_version=plan.version,
+            expected_version=plan.version + number,
             life_domain=domain,
             description=description,
             strengths="Kan goed koken.",
             score=score,
             judge_date=plan.script.day(-14),
         )
-        plan.version = described.version
-    told.step("situation", "What is going on, per life domain, with scores from 1 to 5.", "PERMIT")
+        for number, (domain, description, score) in enumerate(found)
+    ]
+    # What was heard in one talk goes in one message; each is judged by itself, in this order.
+    team.send_batch(batch)
+    plan.version = [one.answer().version for one in told_of][-1]
+    told.step(
+        "situation",
+        "What is going on, per life domain, with scores from 1 to 5: sent at once, judged one by one.",
+        "PERMIT",
+    )
 
 
 def _what_is_wanted(told: Telling, plan: Plan) -> None:

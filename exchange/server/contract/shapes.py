@@ -57,8 +57,10 @@ class Shapes:
 
     def _lines(self, field: FieldDescriptor) -> Iterator[str]:
         rule = field.GetOptions().Extensions[options_pb2.rule]
+        if field.message_type is not None and field.is_repeated:
+            yield from self._each(field.name, field.message_type, rule)
+            return
         if field.message_type is not None:
-            assert not field.is_repeated, "no request has a list of messages"
             yield f"if _m.HasField({field.name!r}):"
             yield f" if not {self._nested(field.message_type)}(_m.{field.name}): {_REFUSE}"
             if rule.required:
@@ -84,6 +86,16 @@ class Shapes:
             yield f" if {bad('_v')}: {_REFUSE}"
             if rule.required and not rule.ranged:
                 yield f"else: {_REFUSE}"
+
+    def _each(self, name: str, descriptor: Descriptor, rule: options_pb2.Rule) -> Iterator[str]:
+        """Write how a list of messages is looked at."""
+        yield f"_v = _m.{name}"
+        if rule.required:
+            yield f"if not _v: {_REFUSE}"
+        if rule.max_items:
+            yield f"if len(_v) > {rule.max_items}: {_REFUSE}"
+        yield "for _one in _v:"
+        yield f" if not {self._nested(descriptor)}(_one): {_REFUSE}"
 
     def _nested(self, descriptor: Descriptor) -> str:
         if descriptor.full_name == TIMESTAMP:

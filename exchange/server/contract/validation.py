@@ -61,8 +61,9 @@ class Validator:
 
     def _look(self, field: FieldDescriptor) -> Look | None:
         rule = field.GetOptions().Extensions[options_pb2.rule]
+        if field.message_type is not None and field.is_repeated:
+            return self._each(field.name, field.message_type, rule)
         if field.message_type is not None:
-            assert not field.is_repeated, "no request has a list of messages"
             return self._nested(field.name, field.message_type, required=rule.required)
         check = _value_check(field, rule)
         if field.is_repeated:
@@ -81,6 +82,22 @@ class Validator:
                     each(nested, f"{path}{name}.", faults)
             elif required:
                 faults[path + name] = MISSING
+
+        return look
+
+    def _each(self, name: str, descriptor: Descriptor, rule: options_pb2.Rule) -> Look:
+        inside, items_max, required = self.compiled(descriptor), rule.max_items, rule.required
+
+        def look(message: Any, path: str, faults: dict[str, str]) -> None:  # noqa: ANN401 -- any message
+            listed = getattr(message, name)
+            if required and not listed:
+                faults[path + name] = MISSING
+            if items_max and len(listed) > items_max:
+                faults[path + name] = f"must be at most {items_max} items"
+                return
+            for index, nested in enumerate(listed):
+                for each in inside:
+                    each(nested, f"{path}{name}[{index}].", faults)
 
         return look
 

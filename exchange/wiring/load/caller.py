@@ -22,7 +22,7 @@ from exchange.v1.plan_service_pb2 import DescribeSituationResponse, GetPlanRespo
 from exchange.v1.subscription_service_pb2 import SubscribeResponse
 from exchange.wiring.collecting import quiet_collector
 from exchange.wiring.load import echo
-from exchange.wiring.load.calls import READ, WRITE, Call, Organisation
+from exchange.wiring.load.calls import BATCH, READ, WRITE, Call, Organisation, batch, refuse_refusals
 from exchange.wiring.load.figures import percentile
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Caller:
             "open": self._open,
             "sizes": self._sizes,
             "closed": self._closed,
+            "batched": self._batched,
             "rate": self._rate,
             "follow": self._follow,
             "stream": self._stream,
@@ -129,6 +130,19 @@ class Caller:
         started = time.perf_counter()
         await asyncio.gather(*(_work(hand, took, bare=bool(echo_line)) for hand in hands))
         return _told(took, time.perf_counter() - started)
+
+    async def _batched(self, line: str, count: int, size: int, in_flight: int) -> dict[str, Any]:
+        """Send commands so many in a message, and keep so many messages under way."""
+        here = self._lines[line]
+        calls = here.calls("write", count)
+        batches = [batch(calls[at : at + size]) for at in range(0, count, size)]
+        # Those in which a plan comes again are in one hand, as its commands follow each other.
+        stub, hands = here.stub(BATCH), [batches[hand::in_flight] for hand in range(in_flight)]
+        took: list[float] = []
+        quiet_collector()
+        started = time.perf_counter()
+        await asyncio.gather(*(_work_batches(stub, hand, took) for hand in hands))
+        return _told(took, time.perf_counter() - started) | {"per_s": count / (time.perf_counter() - started)}
 
     def _stub(self, line: str, path: str, echo_line: str) -> Any:  # noqa: ANN401 -- as above
         return self._lines[echo_line].stub(ECHOED[path]) if echo_line else self._lines[line].stub(path)
@@ -195,6 +209,14 @@ async def _work(hand: Sequence[tuple[Any, Call]], took: list[float], *, bare: bo
         started = time.perf_counter()
         await stub(call.raw, metadata=None if bare else call.headers)
         took.append(time.perf_counter() - started)
+
+
+async def _work_batches(stub: Any, hand: Sequence[Call], took: list[float]) -> None:  # noqa: ANN401 -- as above
+    for call in hand:
+        started = time.perf_counter()
+        raw: bytes = await stub(call.raw, metadata=call.headers)
+        took.append(time.perf_counter() - started)
+        refuse_refusals(raw)
 
 
 async def _late(

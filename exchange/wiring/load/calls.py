@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import jwt
@@ -21,15 +21,18 @@ from exchange.ledger.signers import command_statement, request_hash
 from exchange.server.caller.signatures import METADATA_KEY as SIGNATURE_KEY
 from exchange.server.caller.tokens import AUDIENCE, METADATA_KEY
 from exchange.v1 import common_pb2
+from exchange.v1.batch_service_pb2 import BatchedCommand, SendCommandsRequest, SendCommandsResponse
 from exchange.v1.plan_service_pb2 import DescribeSituationRequest, GetPlanRequest
 from exchange.v1.subscription_service_pb2 import SubscribeRequest
 from exchange.wiring.bench_plan import PATHS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 READ: Final = "/exchange.v1.PlanService/GetPlan"
 WRITE: Final = "/exchange.v1.PlanService/DescribeSituation"
+BATCH: Final = "/exchange.v1.BatchService/SendCommands"
 FOLLOW: Final = "/exchange.v1.SubscriptionService/Subscribe"
 FOLLOWED: Final = ("situations.description", "situations.score", "version")
 PROFESSIONAL: Final = "bench"
@@ -115,6 +118,24 @@ class Organisation:
             claim=_claim(), fields=FOLLOWED, cursor=cursor, heartbeat_seconds=HEARTBEAT_S
         )
         return Call(FOLLOW, request.SerializeToString(), (self._token,), "")
+
+
+def batch(calls: Sequence[Call]) -> Call:
+    """Return one call that brings these commands of one person."""
+    request = SendCommandsRequest(
+        commands=[
+            BatchedCommand(rpc=one.path, request=one.raw, signature=b64decode(one.headers[1][1]))
+            for one in calls
+        ]
+    )
+    return Call(BATCH, request.SerializeToString(), calls[0].headers[:1], "")
+
+
+def refuse_refusals(raw: bytes) -> None:
+    """Raise ValueError where a command of a batch was refused."""
+    for outcome in SendCommandsResponse.FromString(raw).outcomes:
+        if outcome.WhichOneof("outcome") != "response":
+            raise ValueError("a command of a batch was refused")
 
 
 def _claim() -> common_pb2.Claim:

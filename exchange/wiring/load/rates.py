@@ -55,6 +55,7 @@ def measure_rates(site: Site, slow_dsn: str, progress: Callable[[str], None]) ->
             "reads": lambda: site.timed(FAST, "read"),
             "echo_writes": lambda: site.timed(FAST, "write", echoed=True),
             "writes": lambda: site.timed(FAST, "write"),
+            "batched": lambda: site.batched(FAST),
             "library": lambda: (stock.ask("commands", count=site.sizes.library_commands), 0.0),
         }
         if slow is not None:
@@ -91,11 +92,15 @@ def _found(runs: dict[str, list[float]], worked: dict[str, list[float]]) -> Foun
             "door_writes": figure(runs["writes"], "commands/s"),
             "door_read_cpu_us": figure(worked["reads"], "µs"),
             "door_write_cpu_us": figure(worked["writes"], "µs"),
+            "door_batched_writes": figure(runs["batched"], "commands/s"),
+            "door_batched_write_cpu_us": figure(worked["batched"], "µs"),
         },
         ratios={
             "reads_vs_echo": ratio(runs["reads"], runs["echo_reads"]),
             "writes_vs_echo": ratio(runs["writes"], runs["echo_writes"]),
             "writes_vs_library": ratio(runs["writes"], runs["library"]),
+            "batched_vs_writes": ratio(runs["batched"], runs["writes"]),
+            "batched_vs_library": ratio(runs["batched"], runs["library"]),
         },
     )
     if "slow_writes" in runs:

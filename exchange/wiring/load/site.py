@@ -94,6 +94,15 @@ class Site:
         per_s = self.closed(line, kind, self.sizes.calls, echoed=echoed)["per_s"]
         return per_s, (processes.processor_s(pid) - before) / self.sizes.calls * 1e6
 
+    def batched(self, line: str) -> tuple[float, float]:
+        """Return commands a second sent many to a message, and the microseconds of processor each took."""
+        before = processes.processor_s(self.pids[line])
+        sizes = self.sizes
+        told = self.caller.ask(
+            "batched", line=line, count=sizes.calls, size=sizes.batch, in_flight=sizes.batches_in_flight
+        )
+        return told["per_s"], (processes.processor_s(self.pids[line]) - before) / sizes.calls * 1e6
+
     def closed(
         self, lines: str | Sequence[str], kind: str, count: int, in_flight: int = 0, *, echoed: bool = False
     ) -> dict[str, float]:

@@ -14,6 +14,8 @@ class Sizes:
     plans: int = 256
     in_flight: int = 64
     calls: int = 2_000
+    batch: int = 64  # commands in a message
+    batches_in_flight: int = 2
     library_commands: int = 128
     slow_commands: int = 64
     idle_calls: int = 300

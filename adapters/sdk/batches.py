@@ -1,0 +1,216 @@
+"""Many commands in few messages: collected as calls are written, sent together, answered each by itself.
+
+`batch = Batch(); goal = batch.plan.set_goal(…); client.send_batch(batch); goal.answer().receipt`.
+Promises: each command is signed as if it went alone and goes out as the same bytes at each attempt, under
+a request id drawn once; only those the exchange calls temporary are tried again; an answer is given only with
+the receipt of what was signed. Those on one plan or one case are done in the order they were collected in.
+Source: protos/exchange/v1/batch_service.proto; AIP-155 (request ids).
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, cast
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status
+
+from adapters.sdk.calls import Collecting, Rpc
+from adapters.sdk.errors import ExchangeRefused, ReceiptRefused, SdkError, refused_from
+from adapters.sdk.line import MESSAGE_BYTES_MAX
+from adapters.sdk.patience import can_be_retried
+from adapters.sdk.services import Services
+from exchange.v1.batch_service_pb2 import BatchedCommand, SendCommandsRequest, SendCommandsResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from google.protobuf.message import Message
+
+    from adapters.sdk.base import Outgoing
+    from adapters.sdk.line import Line
+    from adapters.sdk.patience import Attempts
+    from adapters.sdk.tokens import Person
+
+_Answer = TypeVar("_Answer", bound="Message")
+
+COMMANDS_MAX: Final = 100
+# Of one message; what stands around a command (path, signature, lengths) is no longer than this.
+AROUND_BYTES: Final = 256
+DETAILS_KEY: Final = "grpc-status-details-bin"
+SEND_COMMANDS: Final = Rpc(SendCommandsRequest, SendCommandsResponse)
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class NotSent(SdkError):
+    """This command was collected, and its batch was not sent yet: `client.send_batch(batch)`."""
+
+
+class Collected(Generic[_Answer]):
+    """One command of a batch; its answer is there once the batch was sent."""
+
+    def __init__(self, rpc: Rpc[Any, Any], request: Message) -> None:
+        self.rpc: Final = rpc
+        self.request: Final = request
+        self.refused: SdkError | None = NotSent(f"{rpc.path} was not sent yet")
+        self._given: _Answer | None = None
+
+    def answer(self) -> _Answer:
+        """Return what the exchange answered. Raises what the call alone would have raised, or NotSent."""
+        if self.refused is not None:
+            raise self.refused
+        return cast("_Answer", self._given)
+
+    def settle(self, given: object, refused: SdkError | None) -> None:
+        """Take the end of this command."""
+        self._given, self.refused = cast("_Answer | None", given), refused
+
+
+class Batch(Services[Collecting]):
+    """Commands to be sent together, by one person. Used by one thread until it was sent."""
+
+    def __init__(self) -> None:
+        self.collected: Final[list[Collected[Any]]] = []
+
+    def _send(self, rpc: Rpc[Any, Any], request: Message) -> object:
+        """Collect a command. Raises ValueError for a question: it is asked by a call of its own."""
+        if not rpc.is_command:
+            raise ValueError(f"{rpc.path} is a question: a batch takes commands only")
+        one: Collected[Any] = Collected(rpc, request)
+        self.collected.append(one)
+        return one
+
+
+class _Waiting(NamedTuple):
+    """A command without an end."""
+
+    command: Collected[Any]
+    outgoing: Outgoing
+
+
+class Part:
+    """What goes in one message, over all its attempts."""
+
+    def __init__(
+        self, commands: Sequence[tuple[Collected[Any], Outgoing]], kept: Callable[..., object]
+    ) -> None:
+        """`kept` is what a client does with an answer before it is given."""
+        self._waiting = [_Waiting(*one) for one in commands]
+        self._kept: Final = kept
+
+    def message(self, line: Line) -> SendCommandsRequest:
+        """Return the next attempt: what has no end yet, signed by the key it is sent with."""
+        return SendCommandsRequest(
+            commands=[
+                BatchedCommand(
+                    rpc=one.command.rpc.path,
+                    request=one.outgoing.raw,
+                    signature=b64decode(one.outgoing.signed(line)),
+                )
+                for one in self._waiting
+            ]
+        )
+
+    def answered(self, answer: SendCommandsResponse, attempts: Attempts) -> float | None:
+        """Take the answers; return after how many seconds the rest is sent again, None where nothing is."""
+        if len(answer.outcomes) != len(self._waiting):
+            short = AnswerUnreadable("the exchange answered another number of commands than it was sent")
+            self._end([(one, short) for one in self._waiting])
+            return None
+        again: list[tuple[_Waiting, ExchangeRefused]] = []
+        for one, outcome in zip(self._waiting, answer.outcomes, strict=True):
+            if outcome.WhichOneof("outcome") == "response":
+                self._accept(one, outcome.response)
+                continue
+            refused = _refused(outcome.status, one.outgoing.request_id)
+            if can_be_retried(refused):
+                again.append((one, refused))
+            else:
+                one.command.settle(None, refused)
+        self._waiting = [one for one, _ in again]
+        if not again:
+            return None
+        # The longest wait that was asked, for all of them.
+        longest = max((refused for _, refused in again), key=lambda refused: refused.retry_after_s or 0.0)
+        try:
+            return attempts.wait_before_next(longest)
+        except ExchangeRefused:
+            self._end(again)
+            return None
+
+    def failed(self, refused: ExchangeRefused, attempts: Attempts) -> float | None:
+        """Take that the message itself failed; return after how many seconds it is sent again, or None."""
+        try:
+            return attempts.wait_before_next(refused)
+        except ExchangeRefused:
+            self._end([(one, refused) for one in self._waiting])
+            return None
+
+    def _accept(self, one: _Waiting, raw: bytes) -> None:
+        try:
+            given = one.outgoing.accepted(one.command.rpc.answer.FromString(raw))
+            one.command.settle(self._kept(one.command.rpc, one.command.request, given), None)
+        except ReceiptRefused as refused:
+            one.command.settle(None, refused)
+        except DecodeError:
+            one.command.settle(None, AnswerUnreadable("the exchange's answer to this command cannot be read"))
+
+    def _end(self, refused: Iterable[tuple[_Waiting, SdkError]]) -> None:
+        for one, why in refused:
+            one.command.settle(None, why)
+        self._waiting = []
+
+
+class AnswerUnreadable(SdkError):
+    """What came back does not tell what became of this command: send it again under its request id."""
+
+
+def parts_of(
+    batch: Batch,
+    person: Person | None,
+    outgoing: Callable[[Rpc[Any, Any], Message, Person | None], Outgoing],
+    kept: Callable[..., object],
+) -> Iterator[Part]:
+    """Yield what each message takes: at most so many commands, and no more bytes than a message has."""
+    part: list[tuple[Collected[Any], Outgoing]] = []
+    size = 0
+    for command in batch.collected:
+        if not isinstance(command.refused, NotSent):
+            continue
+        one = outgoing(command.rpc, command.request, person)
+        bytes_of = len(one.raw) + AROUND_BYTES
+        if part and (len(part) == COMMANDS_MAX or size + bytes_of > MESSAGE_BYTES_MAX):
+            yield Part(part, kept)
+            part, size = [], 0
+        part.append((command, one))
+        size += bytes_of
+    if part:
+        yield Part(part, kept)
+
+
+class _Refusal(NamedTuple):
+    """A refusal inside an answer, as `refused_from` reads one of a call."""
+
+    status: Status
+    raw: bytes
+
+    def code(self) -> grpc.StatusCode:
+        """Return the status code."""
+        return _CODES.get(self.status.code, grpc.StatusCode.UNKNOWN)
+
+    def details(self) -> str:
+        """Return the status message."""
+        return str(self.status.message)
+
+    def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
+        """Return the details as metadata."""
+        return ((DETAILS_KEY, self.raw),)
+
+
+def _refused(raw: bytes, request_id: str) -> ExchangeRefused:
+    try:
+        status = Status.FromString(raw)
+    except DecodeError:
+        status = Status(code=grpc.StatusCode.UNKNOWN.value[0])
+    return refused_from(_Refusal(status, raw), request_id)
