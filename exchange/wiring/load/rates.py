@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FAST: Final = "fast"
 SLOW: Final = "slow"
 SLOW_KEY: Final = "writes_vs_library_slow_disk"
+KEYS: Final = frozenset({"reads_vs_echo", "writes_vs_echo", "writes_vs_library", SLOW_KEY})
 NO_COMPILER: Final = "no C compiler on this machine: with gcc the disk of the measurement is made slow"
 NO_SLOW_SERVER: Final = (
     "no server on a slow disk was named: `make bench-postgres` starts one, --slow-postgres names one"

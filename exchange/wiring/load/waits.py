@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from exchange.wiring.load.site import Site
 
 FEW: Final = 4
+KEYS: Final = frozenset({"idle_p50_ms", "p50_idle_ms_4", "p99_vs_echo"})
 P50: Final = "p50_ms"
 P99: Final = "p99_ms"
 
