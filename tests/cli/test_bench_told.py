@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from exchange.cli import bench as shown
 from exchange.wiring import bench_run
 from exchange.wiring.bench_run import KEYS
 from exchange.wiring.bench_targets import NOT_MEASURED, RATIOS, TARGETS
 from exchange.wiring.load import growth, machine_share
 from exchange.wiring.load.figures import Found
-from exchange.wiring.load.run import LONG_KEYS
+from exchange.wiring.load.run import LONG_KEYS, Run
 from exchange.wiring.load.sizes import LONG, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exchange.wiring.load.run import Run
     from tests.cli.conftest import Shell
 
 MACHINE: Final = {"cores": 2, "machine": "x86_64", "python": "3.11.2", "sqlite": "3.40.1"}
@@ -86,8 +84,8 @@ def test_what_takes_long_is_measured_where_it_is_asked_for(
 
 
 def test_of_a_run_that_asks_for_nothing_all_is_measured() -> None:
-    assert shown.Run().asks(())
-    assert shown.Run().asks({FLAT})
+    assert Run().asks(())
+    assert Run().asks({FLAT})
 
 
 def test_a_key_that_nothing_measures_is_refused_by_its_name(exchange: Shell, asked: list[Run]) -> None:

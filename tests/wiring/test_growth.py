@@ -11,7 +11,7 @@ import pytest
 
 from exchange.cli.bench_names import NAMES, UNITS
 from exchange.settings import throw_away_settings
-from exchange.wiring.load import growth, machine_share, rebuilds
+from exchange.wiring.load import growth, machine_share, rates, rebuilds, streams, waits
 from exchange.wiring.load import run as runs
 from exchange.wiring.load.figures import Found
 from exchange.wiring.load.filler import filled
@@ -187,10 +187,10 @@ def test_of_a_service_only_the_parts_that_are_asked_for_are_run(
 
     monkeypatch.setattr(runs, "open_site", Opened)
     monkeypatch.setattr(runs, "_in_the_store", part("store"))
-    monkeypatch.setattr(runs.rates, "measure_rates", part("rates"))
-    monkeypatch.setattr(runs.waits, "measure_waits", part("waits"))
-    monkeypatch.setattr(runs.streams, "measure_streams", part("streams"))
-    monkeypatch.setattr(runs.machine_share, "measure_memory", part("memory"))
-    monkeypatch.setattr(runs.machine_share, "measure_shards", part("shards"))
+    monkeypatch.setattr(rates, "measure_rates", part("rates"))
+    monkeypatch.setattr(waits, "measure_waits", part("waits"))
+    monkeypatch.setattr(streams, "measure_streams", part("streams"))
+    monkeypatch.setattr(machine_share, "measure_memory", part("memory"))
+    monkeypatch.setattr(machine_share, "measure_shards", part("shards"))
     measure_load(Run(only=frozenset(keys)), lambda _: None)
     assert ran == (parts or {"store"})

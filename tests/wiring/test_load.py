@@ -260,10 +260,10 @@ def test_every_key_has_a_figure_of_this_run_or_says_why(run: Run) -> None:
     assert set(found.ratios) == here | grown
     assert here | growth.KEYS == THROUGH_THE_DOOR | IN_THE_STORE
     # What a warm-up takes away from a figure stands beside it.
-    told = found.results["rss_growth_mb"]
-    assert told["after_calls"] >= TINY.soak_after_calls
-    assert found.results[GROWN_SINCE_FIRST]["calls"] == told["after_calls"] + told["calls"]
-    assert f"after {told['after_calls']} calls" in found.reasons[GROWN]
+    soaked = found.results["rss_growth_mb"]
+    assert soaked["after_calls"] >= TINY.soak_after_calls
+    assert found.results[GROWN_SINCE_FIRST]["calls"] == soaked["after_calls"] + soaked["calls"]
+    assert f"after {soaked['after_calls']} calls" in found.reasons[GROWN]
     assert str(found.results[GROWN_SINCE_FIRST]["median"]) in found.reasons[GROWN]
     missing = {name for name, value in found.ratios.items() if value is None}
     assert missing <= set(found.reasons)

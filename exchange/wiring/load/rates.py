@@ -67,8 +67,10 @@ def measure_rates(site: Site, slow_dsn: str, progress: Callable[[str], None]) ->
         worked: dict[str, list[float]] = {name: [] for name in measures}
         for number in range(site.sizes.rounds):
             progress(f"through the door: round {number + 1} of {site.sizes.rounds}")
-            for name, measure in measures.items():
-                per_s, cpu_us = measure()
+            # Who goes first changes from round to round.
+            order = list(measures) if number % 2 else list(reversed(measures))
+            for name in order:
+                per_s, cpu_us = measures[name]()
                 runs[name].append(per_s)
                 worked[name].append(cpu_us)
     found = _found(runs, worked)

@@ -34,8 +34,12 @@ def measure_waits(site: Site, writes_per_s: float, progress: Callable[[str], Non
     rated = []
     for number in range(site.sizes.rounds):
         progress(f"calls at a rate of {per_s:.0f} a second: round {number + 1} of {site.sizes.rounds}")
-        echoed = site.rate(FAST, "write", per_s, site.sizes.rate_s, echoed=True)
-        rated.append((site.rate(FAST, "write", per_s, site.sizes.rate_s)[P99], echoed[P99]))
+        # Who goes first changes from round to round.
+        sides = {
+            echoed: site.rate(FAST, "write", per_s, site.sizes.rate_s, echoed=echoed)[P99]
+            for echoed in ((True, False) if number % 2 else (False, True))
+        }
+        rated.append((sides[False], sides[True]))
     least = [echo + commit for _, echo, commit in idle]
     return Found(
         baselines={
