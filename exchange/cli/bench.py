@@ -75,6 +75,8 @@ def bench(
         typer.echo(markdown(read_runs(runs)))
         return
     if lookups:
+        if only:
+            raise SettingsInvalid("lookups are judged with --lookups alone", name="only")
         _lookups(as_json=as_json)
         return
     asked = _asked(only or [])

@@ -94,6 +94,11 @@ def test_a_key_that_nothing_measures_is_refused_by_its_name(exchange: Shell, ask
     assert "rss_of_the_moon" in said.err
 
 
+def test_lookups_are_judged_alone(exchange: Shell, asked: list[Run]) -> None:
+    said = exchange("bench", "--json", "--lookups", "--only", GROWN)
+    assert (said.code, said.out, asked) == (2, "", [])
+
+
 def test_every_figure_with_a_target_can_be_asked_for() -> None:
     assert set(TARGETS) <= KEYS
     assert KEYS - set(TARGETS) == {"rebuild_1e7_vs_1e4"}
