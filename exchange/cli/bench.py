@@ -74,13 +74,11 @@ def bench(
             raise SettingsInvalid("runs are told with --table, and --table with files of runs", name="table")
         typer.echo(markdown(read_runs(runs)))
         return
-    if lookups:
-        if only:
-            raise SettingsInvalid("lookups are judged with --lookups alone", name="only")
-        _lookups(as_json=as_json)
-        return
     asked = _asked(only or [])
-    sizes = LONG if long or not asked.isdisjoint(LONG_KEYS) else SHORT
+    if lookups:
+        _lookups(asked, as_json=as_json)
+        return
+    sizes = LONG if long or asked & LONG_KEYS else SHORT
     run = Run(_place(store, postgres), slow_postgres, sizes, profile, asked)
     report = run_bench(lambda text: typer.echo(text, err=True), run)
     if as_json:
@@ -101,7 +99,9 @@ def _asked(only: Sequence[str]) -> frozenset[str]:
     return frozenset(only)
 
 
-def _lookups(*, as_json: bool) -> None:
+def _lookups(asked: frozenset[str], *, as_json: bool) -> None:
+    if asked:
+        raise SettingsInvalid("lookups are judged with --lookups alone", name="only")
     found = measure_lookups(LONG.lookups)
     if as_json:
         typer.echo(json.dumps(found))

@@ -55,7 +55,7 @@ def test_together_and_far_apart_are_measured_on_stores_of_their_own(
         return rate(bench, groups)
 
     monkeypatch.setattr(growth, "_rate", seen)
-    found = growth.measure_growth(growth.Ground(SQLITE, tmp_path, SMALL), FIRST, FIRST.keys, lambda _: None)
+    found = growth.measure_growth(growth.Where(SQLITE, tmp_path, SMALL), FIRST, FIRST.keys, lambda _: None)
     assert set(found.ratios) == {*FIRST.keys, *(f"{key}_cpu" for key in FIRST.keys)}
     for key in FIRST.keys:
         few, many = found.baselines[f"{key}_few"], found.results[f"{key}_many"]
@@ -80,19 +80,19 @@ def test_together_and_far_apart_are_measured_on_stores_of_their_own(
 def test_of_one_store_only_what_is_asked_for_is_measured(tmp_path: Path) -> None:
     told: list[str] = []
     found = growth.measure_growth(
-        growth.Ground(SQLITE, tmp_path, SMALL), SECOND, ["flat_1e7_spread_vs_1e4"], told.append
+        growth.Where(SQLITE, tmp_path, SMALL), SECOND, ["flat_1e7_spread_vs_1e4"], told.append
     )
     assert set(found.ratios) == {"flat_1e7_spread_vs_1e4", "flat_1e7_spread_vs_1e4_cpu"}
     assert len(told) == 2
 
 
 def test_what_is_not_measured_says_why(tmp_path: Path) -> None:
-    ground = growth.Ground(SQLITE, tmp_path, replace(SMALL, most_events=0))
-    none = growth.measure_growth(ground, SECOND, SECOND.keys, lambda _: None)
+    where = growth.Where(SQLITE, tmp_path, replace(SMALL, most_events=0))
+    none = growth.measure_growth(where, SECOND, SECOND.keys, lambda _: None)
     assert none.ratios == dict.fromkeys(SECOND.keys)
     assert set(none.reasons.values()) == {growth.NOT_LONG}
-    ground = growth.Ground(SQLITE, tmp_path, replace(SMALL, most_events=10**15))
-    room = growth.measure_growth(ground, SECOND, SECOND.keys, lambda _: None)
+    where = growth.Where(SQLITE, tmp_path, replace(SMALL, most_events=10**15))
+    room = growth.measure_growth(where, SECOND, SECOND.keys, lambda _: None)
     assert set(room.reasons.values()) == {growth.NO_ROOM}
 
 

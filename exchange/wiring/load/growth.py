@@ -31,7 +31,7 @@ NO_ROOM: Final = "not enough room on this disk for so many events"
 NOT_LONG: Final = "measured with --long, or with --only: a quarter of an hour, and 25 GB of disk"
 
 
-class Ground(NamedTuple):
+class Where(NamedTuple):
     """Where is measured, and how much."""
 
     place: Place
@@ -62,21 +62,21 @@ LONG_KEYS: Final = STORES[1].keys
 
 
 def measure_growth(
-    ground: Ground, store: Store, asked: Collection[str], progress: Callable[[str], None]
+    where: Where, store: Store, asked: Collection[str], progress: Callable[[str], None]
 ) -> Found:
     """Measure what is asked for on one large store, each beside a small one."""
-    found, (place, folder, sizes), events = Found(), ground, store.events(ground.sizes)
+    found, (place, folder, sizes), events = Found(), where, store.events(where.sizes)
     room = bool(place.dsn) or shutil.disk_usage(folder).free >= events * BYTES_OF_ONE
     if not events or not room:
         for key in sorted(asked):
             found.without(key, NO_ROOM if events else NOT_LONG)
         return found
     progress(f"a store of {events:,} events is filled")
-    with _store(ground, store.together, events) as (many, spread):
+    with _store(where, store.together, events) as (many, spread):
         for key in (store.together, store.spread):
             if key not in asked:
                 continue
-            with _store(ground, f"{key}-few", sizes.few_events) as (few, few_spread):
+            with _store(where, f"{key}-few", sizes.few_events) as (few, few_spread):
                 progress(f"commands on {events:,} events and on {few.core.reader.head()[0]:,}")
                 sides = few, many
                 if key == store.spread:
@@ -85,18 +85,18 @@ def measure_growth(
                 found.add(_turns(key, *sides, sizes))
         if store.made_anew in asked:
             progress(f"read models of {events:,} events, made anew")
-            with _store(ground, f"{store.made_anew}-few", sizes.few_events) as (few, _):
+            with _store(where, f"{store.made_anew}-few", sizes.few_events) as (few, _):
                 found.add(rebuilds.measure_rebuilds(few.core, many.core))
     return found
 
 
 @contextmanager
-def _store(ground: Ground, name: str, events: int) -> Iterator[tuple[Bench, list[str]]]:
+def _store(where: Where, name: str, events: int) -> Iterator[tuple[Bench, list[str]]]:
     """Yield a shard of so many events with plans to measure with, and the plans that fill it."""
-    folder = ground.folder / name
+    folder = where.folder / name
     try:
-        with ground.place.shard(folder) as settings:
-            bench, plans = filled(settings, ground.sizes.plans, events)
+        with where.place.shard(folder) as settings:
+            bench, plans = filled(settings, where.sizes.plans, events)
             try:
                 yield bench, plans
             finally:

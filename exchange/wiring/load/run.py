@@ -101,11 +101,11 @@ def _in_the_store(run: Run, folder: Path, progress: Callable[[str], None]) -> Fo
             few, plans = filled(settings, sizes.plans, sizes.few_events)
             opened.callback(few.core.close)
             found.add(replays.measure_replays(run.place, folder, sizes, few.core, plans))
-    ground = growth.Ground(run.place, folder, sizes)
+    where = growth.Where(run.place, folder, sizes)
     for store in growth.STORES:
         asked = [key for key in store.keys if run.asks({key})]
         if asked:
-            found.add(growth.measure_growth(ground, store, asked, progress))
+            found.add(growth.measure_growth(where, store, asked, progress))
     return found
 
 
