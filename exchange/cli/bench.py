@@ -6,7 +6,7 @@ import json
 import os
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 -- typer reads the annotations when it builds the command
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -18,11 +18,14 @@ from exchange.cli.bench_table import markdown, read_runs
 from exchange.errors import SettingsInvalid
 from exchange.settings import ENV_PREFIX
 from exchange.wiring.bench_lookups import measure_lookups
-from exchange.wiring.bench_run import run_bench
+from exchange.wiring.bench_run import KEYS, run_bench
 from exchange.wiring.bench_targets import NOT_MEASURED, is_short
 from exchange.wiring.load.place import Place
-from exchange.wiring.load.run import Run
+from exchange.wiring.load.run import LONG_KEYS, Run
 from exchange.wiring.load.sizes import LONG, SHORT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WIDE: Final = 160
 
@@ -55,6 +58,10 @@ def bench(
     profile: Annotated[
         Path | None, typer.Option(help="Folder for profiles of a service under commands and reads.")
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only what this key of the JSON needs, long or not; may be said more than once."),
+    ] = None,
     lookups: Annotated[
         bool,
         typer.Option("--lookups", help="Only judge a year of 1,000,000 lookups, snooping planted in it."),
@@ -67,10 +74,12 @@ def bench(
             raise SettingsInvalid("runs are told with --table, and --table with files of runs", name="table")
         typer.echo(markdown(read_runs(runs)))
         return
+    asked = _asked(only or [])
     if lookups:
-        _lookups(as_json=as_json)
+        _lookups(asked, as_json=as_json)
         return
-    run = Run(_place(store, postgres), slow_postgres, LONG if long else SHORT, profile)
+    sizes = LONG if long or asked & LONG_KEYS else SHORT
+    run = Run(_place(store, postgres), slow_postgres, sizes, profile, asked)
     report = run_bench(lambda text: typer.echo(text, err=True), run)
     if as_json:
         typer.echo(json.dumps(report))
@@ -80,7 +89,19 @@ def bench(
         raise typer.Exit(1)
 
 
-def _lookups(*, as_json: bool) -> None:
+def _asked(only: Sequence[str]) -> frozenset[str]:
+    """Return the keys that are asked for. Raises SettingsInvalid for one that nothing measures."""
+    unknown = sorted(set(only) - KEYS)
+    if unknown:
+        raise SettingsInvalid(
+            f"no such key: {', '.join(unknown)}; there are {', '.join(sorted(KEYS))}", name="only"
+        )
+    return frozenset(only)
+
+
+def _lookups(asked: frozenset[str], *, as_json: bool) -> None:
+    if asked:
+        raise SettingsInvalid("lookups are judged with --lookups alone", name="only")
     found = measure_lookups(LONG.lookups)
     if as_json:
         typer.echo(json.dumps(found))

@@ -1,7 +1,8 @@
 """Answers by request id: same id and content, same answer, also after a restart; other content, refused.
 
-Promises: looked up in memory on the walk, in the store only when a walk is refused or the store says an id is
-taken, so that the common command pays nothing. Source: AIP-155.
+Promises: whether an id was answered lately is known from memory; the answer itself is kept by the store, and
+read there by the few who ask again, when a walk is refused, or when the store says that an id is taken, so
+that the common command pays nothing. Source: AIP-155.
 """
 
 from __future__ import annotations
@@ -29,37 +30,40 @@ Noted = dict[_Name, _Kept]
 
 
 class Answers:
-    """Recorded answers, newest in memory. Owned by the writer thread.
+    """Recorded answers: of the newest the ids in memory. Owned by the writer thread.
 
-    Answers of a group are tentative, in a dictionary of its own, until it is committed and settled.
+    Answers of a group are tentative, in a dictionary of its own, until it is committed and settled. From then
+    on only its ids stay: an answer with its leaf takes more than two kilobytes.
     """
 
     def __init__(self, reader: EventReader, recorder: EventRecorder) -> None:
         self._reader = reader
         self._recorder = recorder
-        self._recent: OrderedDict[_Name, _Kept] = OrderedDict()
+        self._recent: OrderedDict[_Name, None] = OrderedDict()
         self._tentative: list[Noted] = []  # of groups not settled yet, the one being walked last
 
-    def in_memory(self, walk: CommandWalk) -> CommandOutcome | ExchangeError | None:
-        """Return the answer if this id was answered lately, by this or an earlier walk of the group."""
+    def lately(self, walk: CommandWalk) -> CommandOutcome | ExchangeError | None:
+        """Return the answer if this id was answered lately, by this or an earlier walk of the group.
+
+        Raises StoreUnavailable.
+        """
         name = (walk.caller.organisation, walk.request_id)
         for noted in self._tentative:
             if name in noted:
                 return _told(walk, *noted[name])
-        found = self._recent.get(name)
-        return None if found is None else _told(walk, *found)
+        # What is known here was acknowledged, and lasts.
+        return self._stored(walk) if name in self._recent else None
 
     def recorded(self, walk: CommandWalk) -> CommandOutcome | ExchangeError | None:
         """Return the answer wherever it stands. Raises StoreUnavailable."""
-        found = self.in_memory(walk)
+        found = self.lately(walk)
         if found is not None:
             return found
-        stored = self._reader.answer(walk.caller.organisation, walk.request_id)
-        if stored is None:
-            return None
-        # Whoever recorded it may never have been told that it lasts.
-        self._recorder.settle()
-        return _told(walk, stored[0], self._whole(_decode(stored[1])))
+        found = self._stored(walk)
+        if found is not None:
+            # Whoever recorded it may never have been told that it lasts.
+            self._recorder.settle()
+        return found
 
     def note(self, walk: CommandWalk, answer: StoredAnswer) -> None:
         """Remember an answer of the group being walked."""
@@ -73,7 +77,7 @@ class Answers:
 
     def keep(self, noted: Noted) -> None:
         """Keep what was noted of a group: it was committed."""
-        self._recent.update(noted)
+        self._recent.update(dict.fromkeys(noted))
         self._tentative = [one for one in self._tentative if one is not noted]
         while len(self._recent) > RECENT_ANSWERS_MAX:
             self._recent.popitem(last=False)
@@ -81,6 +85,10 @@ class Answers:
     def drop(self, noted: Noted | None = None) -> None:
         """Forget what was noted of one group, or of all: they were not committed."""
         self._tentative = [] if noted is None else [one for one in self._tentative if one is not noted]
+
+    def _stored(self, walk: CommandWalk) -> CommandOutcome | ExchangeError | None:
+        stored = self._reader.answer(walk.caller.organisation, walk.request_id)
+        return None if stored is None else _told(walk, stored[0], self._whole(_decode(stored[1])))
 
     def _whole(self, answer: StoredAnswer) -> StoredAnswer:
         """Return the answer with its leaf entry."""

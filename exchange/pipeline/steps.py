@@ -58,7 +58,7 @@ def run_command(
     """Return the outcome, or the error to answer with. Raises ExchangeError where nothing is recorded."""
     # First: an answer given before is not for whose certificate or task has ended since.
     check_caller(walk.caller, overlay)
-    told = answers.in_memory(walk)
+    told = answers.lately(walk)
     if told is not None:
         return told
     subject = seen_subject(walk, overlay)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# SQLite would keep two megabytes for each thread that ever reads. It holds the upper pages of each tree;
+# those below are other ones each time, and the system has them.
+CACHE_KIB: Final = 256
 # As `Row._make`, without a call of Python for each row of a fold.
 _row: Final[Callable[[tuple[int, str, int, str, bytes]], Row]] = partial(tuple.__new__, Row)
 _HEAD: Final = "SELECT position, frontier FROM head WHERE one = 1"
@@ -199,6 +202,11 @@ class SQLiteReader:
                 isolation_level=None,
                 timeout=LOCK_TIMEOUT_S,
             )
+            try:
+                connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            except BaseException:
+                connection.close()
+                raise
             self._local.connection = connection
             with self._lock:
                 self._all.append(connection)

@@ -38,6 +38,7 @@ from exchange.wiring.bench_handover import Arrivals
 from exchange.wiring.bench_ledger import Turn, ledger_figures, overhead, write_without_leaves
 from exchange.wiring.bench_raw import row_bytes
 from exchange.wiring.core import Core, genesis, open_core, utc_now
+from exchange.wiring.load.figures import ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -337,7 +338,6 @@ class Measured:
 def report_of(found: Measured, store: str) -> dict[str, Any]:
     """Return what was found as it is printed."""
     gate_us = round(found.gate_us, 1)
-    writes = statistics.median(found.writes)
     return {
         "machine": found.machine,
         "store": store,
@@ -353,16 +353,19 @@ def report_of(found: Measured, store: str) -> dict[str, Any]:
             "gate_us": {"median": gate_us, "unit": "µs", "runs": [gate_us]},
         },
         "ratios": {
-            "writes_vs_library_save": round(writes / statistics.median(found.saves), 2),
-            "writes_full_groups_vs_library_save": round(
-                statistics.median(found.full) / statistics.median(found.saves), 2
-            ),
-            "writer_vs_library": round(writes / statistics.median(found.handled), 2),
-            "full_groups_vs_raw": round(statistics.median(found.full) / statistics.median(found.rows), 2),
+            "writes_vs_library_save": ratio(found.writes, found.saves),
+            "writes_full_groups_vs_library_save": ratio(found.full, found.saves),
+            "writer_vs_library": ratio(found.writes, found.handled),
+            "full_groups_vs_raw": ratio(found.full, found.rows),
             "gate_us": gate_us,
             "ledger_overhead": overhead(found.turns),
         },
     }
+
+
+def report_of_nothing(machine: dict[str, Any], store: str) -> dict[str, Any]:
+    """Return a report that others add to, where the writer was not asked for."""
+    return {"machine": machine, "store": store, "baselines": {}, "results": {}, "ratios": {}}
 
 
 def _rates(rates: list[float], unit: str) -> dict[str, Any]:

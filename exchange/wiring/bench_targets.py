@@ -68,6 +68,8 @@ DESIGN: Final[Mapping[str, Target]] = {
 TARGETS: Final[Mapping[str, Target]] = {
     **DESIGN,
     "flat_1e7_vs_1e4": Target(0.95, at_least=True),
+    "flat_1e6_spread_vs_1e4": Target(0.95, at_least=True),
+    "flat_1e7_spread_vs_1e4": Target(0.95, at_least=True),
     "writes_vs_library_save": Target(3, at_least=True),
     "writes_full_groups_vs_library_save": Target(3, at_least=True),
     "writer_vs_library": Target(8, at_least=True),
@@ -86,6 +88,13 @@ TARGETS: Final[Mapping[str, Target]] = {
     LONG_VS_SHORT: Target(1.5),
     REBUILD: Target(10_000, at_least=True),
 }
+
+# Told among the ratios, with a target or without: null where it was not measured.
+RATIOS: Final = (
+    *DESIGN,
+    *("flat_1e7_vs_1e4", "flat_1e6_spread_vs_1e4", "flat_1e7_spread_vs_1e4", "rebuild_1e7_vs_1e4"),
+    *("writes_vs_library_save", "writes_full_groups_vs_library_save", "writer_vs_library", LONG_VS_SHORT),
+)
 
 
 def with_verdicts(report: dict[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:

@@ -50,7 +50,18 @@ OPENED = evolve_at(PLAN, None, PLAN_OPENED, NOON)
 
 
 @pytest.mark.parametrize(
-    "count", [1, 2, EARLIER_MAX, EARLIER_MAX + 1, EARLIER_MAX + 2, LINKS_MAX, LINKS_MAX + 1, LINKS_MAX + 2]
+    "count",
+    [
+        1,
+        2,
+        EARLIER_MAX,
+        EARLIER_MAX + 1,
+        EARLIER_MAX + 2,
+        LINKS_MAX,
+        LINKS_MAX + 1,
+        LINKS_MAX + 2,
+        7 * LINKS_MAX,
+    ],
 )
 def test_of_however_many_the_newest_hundred_are_told(count: int) -> None:
     (situation,) = described(OPENED, *range(count)).situations
@@ -70,6 +81,28 @@ def test_who_reads_on_the_way_changes_nothing_of_what_is_told(count: int, looked
             for name in looked:
                 getattr(state.situations[0], name)
     assert read(state.situations[0]) == expected(*range(count))
+
+
+def links_of(state: Any) -> int:  # noqa: ANN401 -- a plan
+    """Return how many links hang on the first description of a plan."""
+    held, count = vars(Situation)["earlier_scores"].held(state.situations[0]), 0
+    while held.__class__ is list:
+        held, count = held[0], count + 1
+    return count
+
+
+def test_however_often_it_is_described_anew_few_links_are_held() -> None:
+    state: Any = OPENED
+    most = 0
+    for number in range(3 * EARLIER_MAX):
+        state = described(state, number)
+        most = max(most, links_of(state))
+    assert most == LINKS_MAX < EARLIER_MAX
+    assert read(state.situations[0]) == expected(*range(3 * EARLIER_MAX))
+    # Of a day there is one text, whoever was judged on it.
+    other = described(OPENED, *range(3 * EARLIER_MAX))
+    days = read(state.situations[0])[1], read(other.situations[0])[1]
+    assert [one is another for one, another in zip(*days, strict=True)] == [True] * EARLIER_MAX
 
 
 def test_two_states_that_go_on_from_one_know_nothing_of_each_other() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,10 @@ from exchange.errors import KeyUnavailable, RequestInvalid, RequestTooLarge
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.ledger import leaf
 from exchange.ledger.leaf import refuse_unfit
+from exchange.pipeline import answers
 from exchange.pipeline import drafts as room
 from exchange.pipeline.hot import ENTRY_BYTES_MIN
-from exchange.pipeline.walk import CommandOutcome
+from exchange.pipeline.walk import CommandOutcome, StoredAnswer
 from tests.pipeline.shard import NOW
 
 if TYPE_CHECKING:
@@ -54,6 +56,42 @@ def test_an_answer_is_stored_without_its_leaf_and_told_with_it_after_a_restart(s
     shard.core.writer._answers._recent.clear()
     assert shard.core.writer._answers.recorded(walk) == first
     assert first.leaf_entry == leaf_of(shard, first)
+
+
+def answers_in_memory() -> int:
+    gc.collect()
+    return sum(type(one) is StoredAnswer for one in gc.get_objects())
+
+
+def test_of_an_answer_that_is_recorded_only_its_id_is_kept_in_memory(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, plan_id = shard.plan()
+    walk, before = shard.goal(plan_id), answers_in_memory()
+    first = shard.done(walk)
+    monkeypatch.setattr(answers, "RECENT_ANSWERS_MAX", 2)
+    for _ in range(4):
+        shard.done(shard.goal(plan_id))
+    # Of the last group alone: it is settled when the next one is walked.
+    assert answers_in_memory() <= before + 1
+    assert len(shard.core.writer._answers._recent) == 2
+    asked: list[str] = []
+    answer = shard.core.reader.answer
+
+    def counted(organisation: str, request_id: str) -> tuple[bytes, bytes] | None:
+        asked.append(request_id)
+        return answer(organisation, request_id)
+
+    monkeypatch.setattr(shard.core.reader, "answer", counted)
+    last = shard.goal(plan_id)
+    told = shard.done(last)
+    shard.done(shard.goal(plan_id))
+    # Who is new costs no look at the store; who asks again is told what stands there, and nothing is written.
+    assert asked == []
+    head = shard.head
+    assert shard.done(last) == told
+    assert shard.done(walk) == first
+    assert (shard.head, set(asked)) == (head, {last.request_id, walk.request_id})
 
 
 def test_a_ledger_key_out_of_reach_costs_only_its_own_walk(

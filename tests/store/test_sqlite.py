@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from exchange.store import backfill
 from exchange.store import sqlite as room
 from exchange.store.batch import Request
 from exchange.store.errors import Taken
-from exchange.store.reader import SQLiteReader
+from exchange.store.reader import CACHE_KIB, SQLiteReader
 from exchange.store.sqlite import EMPTY_FRONTIER, SCHEMA_VERSION, SQLiteRecorder, store_errors
 from tests.store.builders import OIN, Store
 
@@ -92,6 +93,16 @@ def test_every_connection_of_the_pool_flushes(store: Store) -> None:
 
     nested(3)
     assert levels == [2] * 4
+
+
+def test_every_thread_that_reads_keeps_few_pages(store: Store) -> None:
+    def kept() -> int:
+        store.reader.head()
+        return int(store.reader._connection().execute("PRAGMA cache_size").fetchone()[0])
+
+    with ThreadPoolExecutor(1) as pool:
+        assert {kept(), pool.submit(kept).result()} == {-CACHE_KIB}
+    assert CACHE_KIB <= 256
 
 
 def test_readers_see_nothing_of_a_group_before_its_commit_and_do_not_wait(tmp_path: Path) -> None:

@@ -22,13 +22,14 @@ from exchange.settings import throw_away_settings
 from exchange.store.verify import verify_store
 from exchange.v1.plan_service_pb2 import DescribeSituationRequest
 from exchange.wiring.bench_targets import DESIGN
-from exchange.wiring.load import caller, processes, rates, slow_disk
+from exchange.wiring.load import caller, growth, processes, rates, rebuilds, slow_disk
 from exchange.wiring.load.calls import WRITE, Call, Organisation
 from exchange.wiring.load.echo import read_messages, write_messages
 from exchange.wiring.load.figures import figure, percentile, ratio
-from exchange.wiring.load.growth import filled
+from exchange.wiring.load.filler import filled
+from exchange.wiring.load.machine_share import GROWN, GROWN_SINCE_FIRST
 from exchange.wiring.load.place import SQLITE, Place, store_environment
-from exchange.wiring.load.run import Run, measure_load
+from exchange.wiring.load.run import IN_THE_STORE, THROUGH_THE_DOOR, Run, measure_load
 from exchange.wiring.load.sampler import Sampler, processor_s
 from exchange.wiring.load.sizes import SHORT, Sizes
 from exchange.wiring.service import OPERATOR_FOLDER, door_material
@@ -58,6 +59,7 @@ TINY: Final = Sizes(
     flat_turns=2,
     flat_groups=2,
     soak_s=0.2,
+    soak_after_calls=20,
     profiled_calls=300,
 )
 BOUND_S: Final = 30
@@ -254,7 +256,15 @@ def test_every_key_has_a_figure_of_this_run_or_says_why(run: Run) -> None:
     told: list[str] = []
     found = measure_load(run, told.append)
     here = set(DESIGN) - {"batch_vs_raw", "ledger_overhead", "gate_us"}
-    assert set(found.ratios) == here | {"flat_1e7_vs_1e4"}
+    grown = growth.KEYS | {f"{key}_cpu" for key in growth.KEYS - {rebuilds.KEY}}
+    assert set(found.ratios) == here | grown
+    assert here | growth.KEYS == THROUGH_THE_DOOR | IN_THE_STORE
+    # What a warm-up takes away from a figure stands beside it.
+    soaked = found.results["rss_growth_mb"]
+    assert soaked["after_calls"] >= TINY.soak_after_calls
+    assert found.results[GROWN_SINCE_FIRST]["calls"] == soaked["after_calls"] + soaked["calls"]
+    assert f"after {soaked['after_calls']} calls" in found.reasons[GROWN]
+    assert str(found.results[GROWN_SINCE_FIRST]["median"]) in found.reasons[GROWN]
     missing = {name for name, value in found.ratios.items() if value is None}
     assert missing <= set(found.reasons)
     compiler = slow_disk.slow_disk(run.profile.parent) if run.profile else None

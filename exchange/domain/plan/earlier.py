@@ -6,6 +6,7 @@ description adds copies nothing. A link never changes, so that states which shar
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 from exchange.domain.plan.words import EARLIER_MAX
@@ -14,7 +15,9 @@ from exchange.domain.plan.words import EARLIER_MAX
 # two tuples, scores and days as texts. It is a list to tell it from what is read, and made in a fifth of the
 # time of a class of its own: nobody is given one, and nobody writes to one.
 Link = list[Any]
-LINKS_MAX: Final = 4 * EARLIER_MAX
+# A link takes 136 bytes, what is told of a hundred 1.7 KB: a longer chain begins anew with what it tells.
+LINKS_MAX: Final = 32
+DAYS_KEPT_MAX: Final = 4_096
 _SCORES: Final = "earlier_scores"
 _DAYS: Final = "earlier_judge_dates"
 
@@ -35,9 +38,11 @@ def chained(kind: Any) -> Callable[[Any, int, date], Link]:  # noqa: ANN401 -- a
 
     def chain(was: object, score: int, day: date) -> Link:
         before = scores(was)
-        if before is days(was) and before.__class__ is list and before[3] < LINKS_MAX:
-            return [before, score, day, before[3] + 1]
-        # It was read, or is longer than is ever told: what may be told of it is where this one begins.
+        if before is days(was) and before.__class__ is list:
+            if before[3] < LINKS_MAX:
+                return [before, score, day, before[3] + 1]
+            return [_both(before), score, day, 1]
+        # It was read: what may be told of it is where this one begins.
         return [(_told(before, 0), _told(days(was), 1)), score, day, 1]
 
     return chain
@@ -65,12 +70,29 @@ class _Read:
         self._put(record, value)
 
 
+# Many are judged on one day: of all of them its text is kept once.
+_text: Final = lru_cache(DAYS_KEPT_MAX)(date.isoformat)
+
+
+def _both(held: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:  # noqa: ANN401 -- a chain
+    """Return the scores of a chain and its days, as tuples have them."""
+    scores: list[Any] = []
+    days: list[Any] = []
+    while held.__class__ is list:
+        held, score, day, _ = held
+        scores.append(score)
+        days.append(_text(day))
+    scores.reverse()
+    days.reverse()
+    return (*held[0], *scores)[-EARLIER_MAX:], (*held[1], *days)[-EARLIER_MAX:]
+
+
 def _told(held: Any, place: int) -> tuple[Any, ...]:  # noqa: ANN401 -- a chain, or what was read of one
     """Return the scores of a chain, or its days, as tuples have them."""
     found: list[Any] = []
     while held.__class__ is list and len(found) < EARLIER_MAX:
         held, score, day, links = held
-        found.append(day.isoformat() if place else score)
+        found.append(_text(day) if place else score)
         if links == 1:
             held = held[place]
     before = held if held.__class__ is tuple else ()

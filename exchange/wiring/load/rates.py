@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FAST: Final = "fast"
 SLOW: Final = "slow"
 SLOW_KEY: Final = "writes_vs_library_slow_disk"
+KEYS: Final = frozenset({"reads_vs_echo", "writes_vs_echo", "writes_vs_library", SLOW_KEY})
 NO_COMPILER: Final = "no C compiler on this machine: with gcc the disk of the measurement is made slow"
 NO_SLOW_SERVER: Final = (
     "no server on a slow disk was named: `make bench-postgres` starts one, --slow-postgres names one"
@@ -67,8 +68,10 @@ def measure_rates(site: Site, slow_dsn: str, progress: Callable[[str], None]) ->
         worked: dict[str, list[float]] = {name: [] for name in measures}
         for number in range(site.sizes.rounds):
             progress(f"through the door: round {number + 1} of {site.sizes.rounds}")
-            for name, measure in measures.items():
-                per_s, cpu_us = measure()
+            # Who goes first changes from round to round.
+            order = list(measures) if number % 2 else list(reversed(measures))
+            for name in order:
+                per_s, cpu_us = measures[name]()
                 runs[name].append(per_s)
                 worked[name].append(cpu_us)
     found = _found(runs, worked)

@@ -7,7 +7,7 @@ the library reads its own events through its own mapper, compressed and encrypte
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from exchange.domain import stream_of
 from exchange.pipeline.hot import HotStates, Loader
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from exchange.wiring.load.place import Place
     from exchange.wiring.load.sizes import Sizes
 
-LIBRARY_PLANS = 20
+LIBRARY_PLANS: Final = 20
+KEYS: Final = frozenset({"replay_vs_raw", "replay_vs_mapper"})
 
 
 def measure_replays(place: Place, folder: Path, sizes: Sizes, core: Core, plans: Sequence[str]) -> Found:

@@ -32,6 +32,7 @@ class Sizes:
     flat_turns: int = 7
     flat_groups: int = 8
     soak_s: float = 0.0  # 0: not measured
+    soak_after_calls: int = 40_000  # by then what is kept of the last calls is full
     profiled_calls: int = 6_000
     lookups: int = 0  # accesses of a generated year; 0: not measured
 

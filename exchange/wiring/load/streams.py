@@ -6,7 +6,7 @@ over that opening the streams counts for little; both are read by the same calle
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from exchange.wiring.load.figures import Found, figure, ratio
 from exchange.wiring.load.rates import FAST
@@ -14,6 +14,8 @@ from exchange.wiring.load.site import ECHO
 
 if TYPE_CHECKING:
     from exchange.wiring.load.site import Site
+
+KEYS: Final = frozenset({"fanout_events_s", "fanout_vs_stream"})
 
 
 def measure_streams(site: Site) -> Found:

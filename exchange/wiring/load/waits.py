@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from exchange.wiring.load.site import Site
 
 FEW: Final = 4
+KEYS: Final = frozenset({"idle_p50_ms", "p50_idle_ms_4", "p99_vs_echo"})
 P50: Final = "p50_ms"
 P99: Final = "p99_ms"
 
@@ -33,8 +34,12 @@ def measure_waits(site: Site, writes_per_s: float, progress: Callable[[str], Non
     rated = []
     for number in range(site.sizes.rounds):
         progress(f"calls at a rate of {per_s:.0f} a second: round {number + 1} of {site.sizes.rounds}")
-        echoed = site.rate(FAST, "write", per_s, site.sizes.rate_s, echoed=True)
-        rated.append((site.rate(FAST, "write", per_s, site.sizes.rate_s)[P99], echoed[P99]))
+        # Who goes first changes from round to round.
+        sides = {
+            echoed: site.rate(FAST, "write", per_s, site.sizes.rate_s, echoed=echoed)[P99]
+            for echoed in ((True, False) if number % 2 else (False, True))
+        }
+        rated.append((sides[False], sides[True]))
     least = [echo + commit for _, echo, commit in idle]
     return Found(
         baselines={
