@@ -50,6 +50,8 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     # Then a task of the college asked no mandate: without one nobody but the operator holds it any more.
     "organisation.joined.v1": _adding("organisation.joined.v2", **_NO_MANDATE),
     "organisation.task_granted.v1": _adding("organisation.task_granted.v2", **_NO_MANDATE),
+    # Then who was handed over stood in the cells: how many is not known.
+    "insight.table_published.v1": _adding("insight.table_published.v2", handed_over=""),
     # They said the same in the clear: from v2 on it is sealed, so that it goes with the rest at an erasure.
     "plan.support_assigned.v1": _adding("plan.support_assigned.v2"),
     "plan.support_started.v1": _adding("plan.support_started.v2"),
