@@ -74,4 +74,8 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     # Then what those around somebody do stood among his strengths, or nowhere.
     "plan.situation_described.v3": _adding("plan.situation_described.v4", own_network=""),
     "plan.agreed.v1": _adding("plan.agreed.v2", supports_unseen=False),
+    # Then a child's yes, and its parent's, each was a yes alone: what was agreed stays agreed.
+    "plan.agreed.v2": _adding("plan.agreed.v3", waits=False),
+    "plan.agreed_on_conditions.v1": _adding("plan.agreed_on_conditions.v2", waits=False),
+    "plan.agreement_answered.v1": _adding("plan.agreement_answered.v2", without_parents=""),
 }

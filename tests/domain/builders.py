@@ -338,6 +338,7 @@ PLAN_AGREED = PlanAgreed(
     remarks="",
     at=LATER,
     supports_unseen=False,
+    waits=False,
 )
 REQUEST_SUPPORT = RequestSupport(
     now=NOON,

@@ -47,7 +47,8 @@ _ADDED_SINCE: Final[Mapping[str, frozenset[str]]] = {
     ),
     "goals": frozenset(("goals.state", "goals.state_date", "goals.carried_by")),
     "supports": frozenset(("supports.refuse_reason",)),
-    "agreements": frozenset(("agreements.spoken_by",)),
+    "agreements": frozenset(("agreements.spoken_by", "agreements.waits")),
+    "answers": frozenset(("answers.without_parents",)),
 }
 # The word by which a seal names that somebody is a member of a household: it hides all of it, or nothing.
 MEMBERSHIP: Final = "membership"
