@@ -33,10 +33,8 @@ from exchange.domain.insight.cells import (
     Scales,
     exceeds_by_chance,
     published_cells,
-    published_handed_over,
     shown_from,
     told_cell,
-    told_handed_over,
 )
 from exchange.domain.insight.changes import AFTER_DAYS_MAX, BEFORE_DAYS_MAX, CHANGE_MAX
 from exchange.domain.insight.question import DOMAINS, ROWS_MAX, question_faults
@@ -262,15 +260,7 @@ def test_small_cells_lose_their_numbers_and_others_are_read_back() -> None:
     assert [one.mean for one in told] == [-9 / least, None, None, float(CHANGE_MAX)]
 
 
-def test_who_was_handed_over_is_told_from_as_many_as_a_cell() -> None:
-    least = shown_from(1_000)
-    told = [told_handed_over(published_handed_over(one, 1_000)) for one in (least, least - 1, -4)]
-    assert told == [least, None, None]
-    assert told_handed_over("") is None, "a table of before it was counted"
-
-
 # --- what may be spent --------------------------------------------------------------------------------------
-
 CELLS = published_cells(QUESTION, Noised((0,) * 4, (0,) * 4), 400)
 PUBLISH = PublishTable(
     now=NOON,
@@ -284,9 +274,9 @@ PUBLISH = PublishTable(
 )
 PUBLISHED = TablePublished(
     year=YEAR,
-    table_id="t-1",
+    table_id=PUBLISH.table_id,
     question=QUESTION.name,
-    handed_over="few",
+    handed_over=PUBLISH.handed_over,
     cells=CELLS,
     spent_thousandths=400,
     total_thousandths=1_000,
