@@ -80,6 +80,8 @@ _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "wishes.wish_id": ("matches.about_id",),
     "trajectories.step": ("trajectories.earlier_steps",),
     "trajectories.since_date": ("trajectories.earlier_dates",),
+    "agreements.outcome": ("agreements.waits",),
+    "answers.answer": ("answers.without_parents",),
 }
 # What the resident says beside an element may repeat any of its words: it is sealed with the first of them,
 # also by a seal from before there were statements.
