@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.kit.journal import Journal
 from adapters.kit.rates import REAL, Limits, Pace
+from adapters.kit.refusals import Refusals
 from adapters.municipal.case_system import CaseSystem, zgw_api
 from adapters.municipal.links import SCHEMA, Links
 from adapters.municipal.registers import Brp, Objects
@@ -94,6 +95,7 @@ class Desk:
         self.exchange: Final = exchange
         self.journal: Final = journal
         self.links: Final = Links(journal)
+        self.refusals: Final = Refusals(journal.connection)
         self.log: Final = log
         self.rejected: Final = Rejected(config, log, lambda: self.now_ms)
         self.cases: Final = CaseSystem(config, self._seconds, self.limits[ZGW])

@@ -56,6 +56,7 @@ STATE_FIELDS: Final = (
     "supports.end_date",
     "agreements.outcome",
     "agreements.plan_version",
+    "agreements.waits",
 )
 # Asked only where the plan is kept as an object, or its decisions as documents.
 OBJECT_FIELDS: Final = (
@@ -318,7 +319,7 @@ def read_plan(plan_id: str, plan: pb.Plan) -> PlanSeen:
         version=plan.version,
         investigated=bool(plan.conversations or plan.situations or plan.goals),
         solved=any(one.outcome == solved for one in plan.conversations),
-        agreed=last is not None and last.outcome == pb.AGREEMENT_OUTCOME_AGREED,
+        agreed=last is not None and last.outcome == pb.AGREEMENT_OUTCOME_AGREED and not last.waits,
         goals=tuple(_goal(one) for one in plan.goals if one.goal_id),
         # A state that is withheld or not known here says nothing of where a support stands.
         supports=tuple(_support(one) for one in plan.supports if one.support_id and one.state in _STATES),

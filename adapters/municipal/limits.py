@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.kit.erasures import Erasures
 from adapters.kit.outward import OutwardError
+from adapters.kit.refusals import TOO_LONG
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
@@ -63,21 +64,27 @@ class Restraints:
             self._desk.alarm("purge_failed", error=type(error).__name__)
 
     def _ask_again(self) -> None:
-        """Try what a restriction stopped once a day: a desk that reads its own is not told of the lifting."""
+        """Try what a restriction stopped once a day, for a month: who reads its own is told nothing."""
         desk = self._desk
         if desk.steady_ms < self._next_ask_ms:
             return
         self._next_ask_ms = desk.steady_ms + ASK_AGAIN_EVERY_MS
-        for errand in desk.journal.parked():
-            if errand.reason == DENIED:
-                desk.journal.revive_plan(errand.plan_id, DENIED, desk.now_ms)
+        stopped = [one for one in desk.journal.parked() if one.reason == DENIED]
+        for errand in stopped:
+            if desk.refusals.too_long(f"{errand.kind} {errand.subject}", desk.now_ms):
+                desk.journal.park(errand, TOO_LONG)
+                desk.alarm("errand_parked", message_type=errand.kind, reason=TOO_LONG)
+        # Those that were just set apart for a person have another reason now.
+        for plan_id in {one.plan_id for one in stopped}:
+            desk.journal.revive_plan(plan_id, DENIED, desk.now_ms)
 
     def _take(self, told: RestrictionTold) -> None:
         desk = self._desk
         kept = any(desk.links.holds(plan_id) for plan_id in told.plan_ids)
         for plan_id in told.plan_ids:
             if told.lifted:
-                for reason in (RESTRICTED, DENIED):
+                desk.refusals.lifted(plan_id)
+                for reason in (RESTRICTED, DENIED, TOO_LONG):
                     desk.journal.revive_plan(plan_id, reason, desk.now_ms)
             elif told.ours and desk.journal.park_plan(plan_id, RESTRICTED):
                 desk.alarm("errand_parked", reason=RESTRICTED)
@@ -102,6 +109,7 @@ class Restraints:
             for plan_id in held:
                 desk.links.forget(plan_id)
                 desk.journal.forget_plan(plan_id)
+                desk.refusals.forget_plan(plan_id)
                 self._erasures.begin(asked.erasure_id)
         # Begun in an earlier pass, too: a kill or an exchange that is away may come before the answer.
         erased = self._erasures.begun(asked.erasure_id)

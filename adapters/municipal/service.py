@@ -134,6 +134,7 @@ class Service:
             self._later(errand, f"exchange {type(error).__name__}", wait_ms)
         else:
             desk.journal.done(errand)
+            desk.refusals.settled(f"{errand.kind} {errand.subject}")
             self._pauses.clear()
 
     def _do(self, errand: Errand) -> None:
@@ -209,6 +210,8 @@ class Service:
         reason = f"denied {','.join(denied.rules)}".strip()
         with desk.journal.transaction():
             self._park(errand, reason)
+            if reason == DENIED:
+                desk.refusals.refused(f"{errand.kind} {errand.subject}", errand.plan_id, desk.now_ms)
             if errand.kind == PLAN:
                 desk.journal.park_plan(errand.plan_id, reason)
                 # A restriction is no reason to erase: the resident may want what is kept (GDPR 18(1)(b)).

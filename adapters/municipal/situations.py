@@ -11,6 +11,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from adapters.municipal.desk import SITUATION
 from adapters.municipal.errors import ForAPerson
 from adapters.municipal.limits import DENIED
 from adapters.municipal.mapping import situation_of
@@ -46,7 +47,7 @@ class Situations:
             try:
                 found = situation_of(domain, *texts)
                 if found is not None:
-                    self._tell(link.plan_id, found)
+                    self._tell(link.plan_id, found, desk.refusals.again(f"{SITUATION} {url}"))
             except ForAPerson as person:
                 # The other life domains are told all the same.
                 left = left or person
@@ -54,7 +55,7 @@ class Situations:
             raise left
         desk.links.has_told(link.plan_id, LOOKED, zaak.changed)
 
-    def _tell(self, plan_id: str, situation: Situation) -> None:
+    def _tell(self, plan_id: str, situation: Situation, again: str) -> None:
         desk, port = self._desk, self._desk.exchange.situations
         mark = mark_of(situation)
         what, refused = f"situation {situation.domain}", f"refused {situation.domain}"
@@ -67,7 +68,7 @@ class Situations:
                     raise ForAPerson("situation_of_a_person")
                 day = desk.links.plan_to_tell(plan_id, f"judged {mark}", desk.today.isoformat())
                 asked = f"situation {plan_id} {situation.domain} {mark} {day} {[*stands.seen.part_versions]}"
-                port.describe(desk.journal.request_id(asked), plan_id, situation, day, stands.seen)
+                port.describe(desk.journal.request_id(asked + again), plan_id, situation, day, stands.seen)
                 desk.log.info("situation_told")
         except Denied as denied:
             if f"denied {','.join(denied.rules)}" != DENIED:

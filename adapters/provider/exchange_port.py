@@ -64,7 +64,7 @@ SUPPORT_FIELDS: Final = tuple(
 CARE_FIELDS: Final = ("supports.care_start_date", "supports.care_end_date", "supports.stop_reason")
 # Of the past no more than what tells whether the resident spoke after a support was written as it is.
 PAST_FIELDS: Final = ("supports.support_id", "agreements.outcome")
-AGREEMENT_FIELDS: Final = ("agreements.outcome", "agreements.plan_version")
+AGREEMENT_FIELDS: Final = ("agreements.outcome", "agreements.plan_version", "agreements.waits")
 
 
 class ExchangePort(Protocol):

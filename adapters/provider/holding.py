@@ -172,6 +172,13 @@ class Holding:
         """Ask at once: of this plan something was lifted. What is of no known plan may be of this one."""
         self._connection.execute("UPDATE held SET next_attempt_ms = 0 WHERE plan_id IN (?, '')", (plan_id,))
 
+    def of_no_plan(self) -> tuple[str, ...]:
+        """Return of whom messages wait while nothing tells of which plan they are."""
+        rows = self._connection.execute(
+            "SELECT pseudonym FROM held WHERE answered = 0 GROUP BY pseudonym HAVING max(plan_id) = ''"
+        )
+        return tuple(row[0] for row in rows)
+
     def answered(self, held: Parked) -> None:
         """Note that it has its answer; it is to be put away."""
         self._connection.execute("UPDATE held SET answered = 1 WHERE number = ?", (held.number,))

@@ -164,7 +164,7 @@ def newest(plan: pb.Plan) -> Agreement | None:
     if not plan.agreements:
         return None
     last = plan.agreements[-1]
-    return Agreement(last.outcome == pb.AGREEMENT_OUTCOME_AGREED, last.plan_version)
+    return Agreement(last.outcome == pb.AGREEMENT_OUTCOME_AGREED and not last.waits, last.plan_version)
 
 
 def _day(text: str) -> date | None:

@@ -20,7 +20,7 @@ from adapters.provider.files_about import is_about
 from adapters.provider.folders import passing
 from adapters.provider.mapping import read_assignments
 from adapters.provider.xml import read
-from adapters.sdk.errors import SdkError
+from adapters.sdk.errors import Denied, SdkError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from adapters.sdk.bsn import Bsn
     from adapters.sdk.purges import PurgeAsked
 
+# What the exchange says of who is not there, or not for us.
+NOT_THERE: Final = frozenset({"R01", "R03"})
 LOOK_EVERY_MS: Final = 3_600_000
 
 
@@ -111,6 +113,8 @@ class Purging:
         """Forget who these plans are about, and note whether anything was held."""
         desk, plans = self._desk, asked.plan_ids
         people = desk.register.people_of(plans) | desk.errands.people_of(plans)
+        if not people:
+            people = self._known_no_more()
         for pseudonym in people:
             for bsn in self._numbers_of(pseudonym):
                 self._forget_refused(pseudonym, bsn)
@@ -134,6 +138,24 @@ class Purging:
                 desk.register.files_gone(pseudonym)
             if desk.errands.forget_plans(plans) or people:
                 self._erasures.begin(asked.erasure_id)
+
+    def _known_no_more(self) -> frozenset[str]:
+        """Return of whom a message waits, of no known plan, and the exchange tells of no case any more.
+
+        Within a restriction it says that instead: what waits had a case when it was let wait. Raises the
+        SDK's errors: nothing is answered before this is known.
+        """
+        desk, gone = self._desk, set[str]()
+        for pseudonym in desk.held.of_no_plan():
+            try:
+                found = desk.exchange.find_case(bytes.fromhex(pseudonym))
+            except Denied as denied:
+                if NOT_THERE.issuperset(denied.rules):
+                    desk.alarm("message_erased", reason="no case any more, at an erasure of an unknown plan")
+                    gone.add(pseudonym)
+            else:
+                desk.errands.plan_is_of(found.plan_id, pseudonym)
+        return frozenset(gone)
 
     def _numbers_of(self, pseudonym: str) -> frozenset[Bsn]:
         """Return a person's number, as far as it is known: in the register, or by what waits about them."""

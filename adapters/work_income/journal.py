@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
 from adapters.kit.journal import PARK_AFTER_MS, is_due, wait_before_retry_ms
+from adapters.kit.refusals import TOO_LONG, Refusals
 from adapters.kit.steps import fold_log, step
 from adapters.work_income.orders import Order, read_order
 
@@ -103,6 +104,7 @@ class Journal:
         self.connection.execute("PRAGMA secure_delete = ON")
         self.connection.executescript(_SCHEMA)
         self._requests: Final = self._request_namespace()
+        self.refusals: Final = Refusals(self.connection)
 
     def _request_namespace(self) -> UUID:
         # The first one to write wins, and everybody reads what is written.
@@ -313,9 +315,10 @@ class Journal:
             "state = CASE WHEN digest IS NOT NULL AND told IS NULL THEN 'done' ELSE 'due' END, "
             "next_ms = CASE reason WHEN ? THEN ? ELSE next_ms END, "
             "told = NULL, attempts = 0, since_ms = ?, reason = '' "
-            "WHERE plan_id = ? AND purpose = ? AND state = 'restricted'",
-            (DENIED, now_ms, now_ms, plan_id, purpose),
+            "WHERE plan_id = ? AND purpose = ? AND (state = 'restricted' OR reason = ?)",
+            (DENIED, now_ms, now_ms, plan_id, purpose, TOO_LONG),
         )
+        self.refusals.lifted(plan_id)
 
     def ask_anew(self, plan_ids: Iterable[str]) -> None:
         """Let what Suwinet told of these plans and was never written be asked anew."""
@@ -378,7 +381,7 @@ class Journal:
         of_plans = "SELECT who FROM pulls WHERE plan_id IN (SELECT value FROM json_each(?))"
         with self.transaction():
             self.connection.execute(f"DELETE FROM pulls WHERE who IN ({of_plans})", named)  # noqa: S608 -- our own words
-            for table in ("written", "restrictions", "whose"):
+            for table in ("written", "restrictions", "whose", "refusals"):
                 left = f"DELETE FROM {table} WHERE plan_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- our own words
                 self.connection.execute(left, named)
 

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from adapters.kit.journal import wait_before_retry_ms
 from adapters.kit.outward import NotNow
 from adapters.kit.rates import REAL, Limits, Pace
+from adapters.kit.refusals import TOO_LONG
 from adapters.sdk.errors import (
     Conflict,
     CredentialsInvalid,
@@ -257,7 +258,7 @@ class Service:
             self._journal.restrict(pull.plan_id, pull.order.purpose, DENIED, self._now_ms + DAY_MS)
             self._drafts.set_aside(pull.plan_id, pull.order.purpose)
             self._forget_told(pull)
-            self._log.warning("restricted", rule=rules)
+            self._wait_within_restriction(pull, rules)
             return
         # The reason first: an order that is gone has one.
         self._inbox.say(f"ACCESS_DENIED: {rules}\n" + "\n".join(denied.remedies) + "\n")
@@ -266,6 +267,14 @@ class Service:
         if pull.plan_id:
             self._drafts.erase([f"{pull.plan_id}-{pull.order.purpose}"])
         self._log.error("pull_refused", reason="ACCESS_DENIED", rule=rules)
+
+    def _wait_within_restriction(self, pull: Pull, rules: str) -> None:
+        name, now_ms = f"pull {pull.number}", self._now_ms
+        self._journal.refusals.refused(name, pull.plan_id, now_ms)
+        self._log.warning("restricted", rule=rules)
+        if self._journal.refusals.too_long(name, now_ms):
+            self._journal.park(pull, TOO_LONG)
+            self._log.error("pull_parked", reason=TOO_LONG, rule=rules)
 
     def _later(self, pull: Pull, reason: str) -> None:
         if self._journal.later(pull, reason, self._now_ms, self._jitter()):
@@ -347,6 +356,7 @@ class Service:
         if (states or not told.prefills) and self._drafts.write(pull, told, states, self._now_ms):
             self._log.info("draft_written", reason=pull.order.purpose)
         self._drafts.bring_back(pull.plan_id, pull.order.purpose)
+        self._journal.refusals.settled(f"pull {pull.number}")
         days = self._config.refresh_days
         self._journal.done(pull, self._now_ms + days * DAY_MS if days else None)
         self._log.info("pull_done", reason=pull.order.purpose)
@@ -364,7 +374,8 @@ class Service:
         if not (stands.empty or unchanged) or not score:
             return "left"
         asked = (domain, prefill.description, *stands.seen.part_versions, score, judged_on)
-        request_id = self._journal.request_id(f"{pull.number} {asked}")
+        again = self._journal.refusals.again(f"pull {pull.number}")
+        request_id = self._journal.request_id(f"{pull.number} {asked}{again}")
         self._exchange.fill_in(
             FillIn(request_id, pull.plan_id, pull.order.purpose, prefill, score, judged_on, stands.seen)
         )

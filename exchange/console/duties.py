@@ -20,7 +20,7 @@ TOLD_ON: Final = ("CONFIRM-RECTIFICATION", "CONFIRM-RESTRICTION")
 ALARMS: Final = ("NOTIFY-FG", "ALERT-SNOOP", "ALERT-BREAK-GLASS-REFUSED")
 # These end where the request, the rectification or the restriction is worked on, or by the service itself.
 ENDS_ELSEWHERE: Final = frozenset(
-    {*RIGHTS[:1], *TOLD_ON, "STOP-FEED", "ABORT-DELIVERY", "NO-NOTICE-TO-SUSPECT", "TTL-60M"}
+    {*RIGHTS[:1], *TOLD_ON, "STOP-FEED", "ABORT-DELIVERY", "NO-NOTICE-TO-SUSPECT", RETRY, "TTL-60M"}
 )
 
 
@@ -67,11 +67,6 @@ HELP: Final[Mapping[str, str]] = {
         "vertegenwoordiger ziet het daar pas nadat het college vaststelde dat dit niet in strijd is met het "
         "belang van het kind, voor het doel acute-nood: hij kan zelf het gevaar zijn. Vraag het college dat "
         "na te gaan, of spreek af wie het vertelt, en leg vast wat is gedaan."
-    ),
-    RETRY: later(
-        "Dit was niet te beoordelen: er ontbrak een gegeven, of er is hier niets van deze persoon. Er is "
-        "niets gegeven. Wie het vroeg, kan het opnieuw vragen. Komt dit vaak voor? Waarschuw dan wie de "
-        "uitwisseling beheert."
     ),
     "TTL-60M": later("Eindigt vanzelf. U hoeft niets te doen."),
 }

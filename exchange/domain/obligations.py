@@ -82,11 +82,13 @@ class DutyOutcome(StrEnum):
 
 
 # Executed in the very commit of the decision: nothing leaves that stream, and nobody is told, from then on.
+# Who asked what could not be judged is told in the answer itself that he may ask again.
 _AT_ONCE: Final = timedelta(0)
 SYSTEM_EXECUTES_AFTER: Final[Mapping[str, timedelta]] = {
     Duty.STOP_FEED: _AT_ONCE,
     Duty.ABORT_DELIVERY: _AT_ONCE,
     Duty.NO_NOTICE_TO_SUSPECT: _AT_ONCE,
+    Duty.RETRY: _AT_ONCE,
     Duty.TTL_60M: TTL,
 }
 # Executed when the resident's side fetched the notice; a person may do it in another way, such as by letter.

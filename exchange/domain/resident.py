@@ -63,7 +63,7 @@ from exchange.domain.representation import (
     Representation,
     capable_in,
 )
-from exchange.domain.representation.voices import CHILD_AGE
+from exchange.domain.representation.voices import CHILD_AGE, YOUTH_AGE
 from exchange.domain.representation.words import Matter
 from exchange.domain.shape import day_fault, refuse_faults, token_fault
 from exchange.domain.values import Purpose
@@ -162,6 +162,14 @@ def agrees_himself(state: ResidentState, day: date) -> bool:
     """
     capable = capable_in(state.representation, {Matter.CARE}, day, registered=state.capable) is not False
     return capable and age_at(state, day) >= CHILD_AGE
+
+
+def agrees_with_parents(state: ResidentState, day: date) -> bool:
+    """Tell whether both the resident and who has authority over him agree: from twelve until sixteen.
+
+    Who cannot decide is represented, and speaks not beside it (Jeugdwet 7.3.4(2), 7.3.15(2)).
+    """
+    return agrees_himself(state, day) and age_at(state, day) < YOUTH_AGE
 
 
 def _registered(state: ResidentState | None, event: ResidentRegistered) -> ResidentState:

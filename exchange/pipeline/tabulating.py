@@ -1,8 +1,9 @@
 """Makes a table: opens what the read model points at, counts, and lets nothing out without noise.
 
-Promises: what was counted never leaves `make`; a resident is in one cell at most; who restricted or objected
-to this, who has a seal, who was erased and what is past its term are in none, each by what is known of that
-resident alone; what was corrected counts as it was corrected.
+Promises: what was counted never leaves `make`; a resident is in one cell at most, or in the number of those
+whose plan was handed over; who restricted or objected to this, who has a seal, who was erased and what is
+past its term are in none, each by what is known of that resident alone; what was corrected counts as it was
+corrected.
 Source: GDPR 5(1)(d)-(e), 16, 17, 18, 21, 89(1); the domain's design section 2 (P15).
 """
 
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from exchange.domain import stream_of
 from exchange.domain.insight import Dated, cell_of, changes_of, corrected
-from exchange.domain.insight.cells import Noised, published_cells
+from exchange.domain.insight.cells import Noised, published_cells, published_handed_over
 from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.events import PlanEvent
 from exchange.domain.values import Objection, Purpose
@@ -52,6 +53,15 @@ class Made(NamedTuple):
 
     cells: tuple[str, ...]
     as_of: int
+    handed_over: str = ""
+
+
+class Counted(NamedTuple):
+    """Every cell of a question as it is, in its order; and how many are in none: they were handed over."""
+
+    residents: list[int]
+    steps: list[int]
+    handed_over: int
 
 
 class Tabulator:
@@ -69,24 +79,32 @@ class Tabulator:
     def make(self, question: Question, spend_thousandths: int, asking: Asking) -> Made:
         """Count, add noise, leave out what is small. Raises StoreUnavailable, KeyUnavailable."""
         as_of = self._index.database.position()
-        residents, steps = self.counted(question, asking)
-        noised = self._noise(residents, steps, spend_thousandths)
-        return Made(published_cells(question, noised, spend_thousandths), as_of)
+        counted = self.counted(question, asking)
+        # One resident more or less changes one of these numbers by one, the last like the others.
+        residents = [*counted.residents, counted.handed_over]
+        noised = self._noise(residents, counted.steps, spend_thousandths)
+        *in_cells, handed_over = noised.residents
+        cells = published_cells(question, Noised(in_cells, noised.steps), spend_thousandths)
+        return Made(cells, as_of, published_handed_over(handed_over, spend_thousandths))
 
-    def counted(self, question: Question, asking: Asking) -> tuple[list[int], list[int]]:
+    def counted(self, question: Question, asking: Asking) -> Counted:
         """Return residents and steps of every cell, as they are: for `make`, and to attack in a test."""
         places = {cell: number for number, cell in enumerate(question.cells())}
-        residents, steps = [0] * len(places), [0] * len(places)
+        residents, steps, handed_over = [0] * len(places), [0] * len(places), 0
         for one in self._index.of_year(question.year):
             if not self._counts(one.resident, asking):
                 continue
-            changes = changes_of(corrected(self._events(one, asking.now)), question.year)
-            cell = cell_of(one.resident, changes, question)
-            if cell is not None:
+            events = corrected(self._events(one, asking.now))
+            kept = [event for event in events if event.plan_id not in one.gone]
+            cell = cell_of(one.resident, changes_of(kept, question.year), question)
+            if cell is None and one.gone:
+                went = cell_of(one.resident, changes_of(events, question.year), question)
+                handed_over += went is not None
+            elif cell is not None:
                 number = places[cell.row, cell.life_domain]
                 residents[number] += 1
                 steps[number] += cell.steps
-        return residents, steps
+        return Counted(residents, steps, handed_over)
 
     def _counts(self, resident: str, asking: Asking) -> bool:
         state = self._loader.load(stream_of("resident", resident)).state

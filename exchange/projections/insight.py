@@ -2,7 +2,8 @@
 
 Promises: a fold of the events and nothing else, so that rebuilt equals followed; holds places and no words:
 whose (a random ref), where, in which year, sealed under which category. Nothing sealed is opened here, so
-that an erasure changes nothing of what is rebuilt: with his keys a resident's rows go too.
+that an erasure changes nothing of what is rebuilt: with his keys a resident's rows go too. Beside them stands
+which plans went along to another municipality.
 Source: GDPR 5(1)(c), 17, 89(1); exchange/decisions/0064-published-tables.md.
 """
 
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from exchange.domain.case_events import CaseHandedOver
 from exchange.domain.erasure.decision import KeysDestroyed
+from exchange.domain.handover.events import HandoverOffered
 from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.events import SituationDescribed, SupportRequested, SupportStarted, SupportStopped
 from exchange.projections.database import Database
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec
 
 FILE: Final = "insight.db"
-# 2: corrections.
-SHAPE: Final = 2
+# 2: corrections. 3: plans that were handed over.
+SHAPE: Final = 3
 VERSION_SUFFIX: Final = ".v"
 _TOLD: Final = (SituationDescribed, SupportRequested, SupportStarted, SupportStopped, PlanCorrected)
 _KINDS: Final = frozenset(one.TOPIC.rpartition(VERSION_SUFFIX)[0] for one in _TOLD)
@@ -46,6 +49,10 @@ TABLES: Final = (
         PRIMARY KEY (resident, position)
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX places_of_year ON places (year, resident) WHERE year > 0",
+    """CREATE TABLE offered (
+        handover TEXT PRIMARY KEY, resident TEXT NOT NULL, plan TEXT NOT NULL, gone INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX offered_of_resident ON offered (resident)",
 )
 # One statement for all of them: each statement, and each row it gives back, lets go of Python's lock.
 _INSERT: Final = """
@@ -53,6 +60,10 @@ INSERT INTO places
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)"""
 _ERASE: Final = "DELETE FROM places WHERE resident = ?"
 _ERASE_PART: Final = f"{_ERASE} AND category = ?"
+_OFFER: Final = "INSERT INTO offered (handover, resident, plan) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_GO: Final = "UPDATE offered SET gone = 1 WHERE handover = ?"
+_FORGET: Final = "DELETE FROM offered WHERE resident = ?"
+_GONE: Final = "SELECT resident, plan FROM offered WHERE gone = 1"
 _OF_YEAR: Final = """
 SELECT resident, position FROM places
 WHERE resident IN (SELECT resident FROM places WHERE year IN (?, ?)) ORDER BY resident, position"""
@@ -63,17 +74,23 @@ ANY_YEAR: Final = 9_999
 
 
 class Places(NamedTuple):
-    """Where the events of one resident stand, in the order they were recorded."""
+    """Where the events of one resident stand, in the order they were recorded; `gone` are plans."""
 
     resident: str
     positions: tuple[int, ...]
+    gone: frozenset[str] = frozenset()
 
 
 class InsightIndex:
     """The read model. `apply` is called by one follower; everything else by anybody."""
 
     name: Final[str] = "insight"
-    topics: Final[tuple[str, ...]] = (*OF_PLANS, KeysDestroyed.TOPIC)
+    topics: Final[tuple[str, ...]] = (
+        *OF_PLANS,
+        KeysDestroyed.TOPIC,
+        HandoverOffered.TOPIC,
+        CaseHandedOver.TOPIC,
+    )
 
     def __init__(self, folder: Path) -> None:
         self.database = Database(folder / FILE, TABLES, SHAPE)
@@ -88,6 +105,12 @@ class InsightIndex:
                     _place(c, placed)
                     _erase(c, clear)
                     continue
+                if row.topic == HandoverOffered.TOPIC:
+                    c.execute(_OFFER, (clear["handover_id"], clear["resident"], clear["plan_id"]))
+                    continue
+                if row.topic == CaseHandedOver.TOPIC:
+                    c.execute(_GO, (clear["handover_id"],))
+                    continue
                 sealed = codec.categories(row.state, stream=row.stream, topic=row.topic)
                 year = ANY_YEAR if row.topic == PlanCorrected.TOPIC else _year_of(clear)
                 placed.append((clear["resident"], row.position, _one_of(sealed), year))
@@ -97,11 +120,15 @@ class InsightIndex:
         """Yield residents of whom a score was judged in a year, or may have been; with all their places."""
         with self.database.reading() as c:
             rows: list[tuple[str, int]] = c.execute(_OF_YEAR, (year, ANY_YEAR)).fetchall()
+            went: list[tuple[str, str]] = c.execute(_GONE).fetchall()
         found: dict[str, list[int]] = {}
         for resident, position in rows:
             found.setdefault(resident, []).append(position)
+        gone: dict[str, set[str]] = {}
+        for resident, plan in went:
+            gone.setdefault(resident, set()).add(plan)
         for resident, positions in found.items():
-            yield Places(resident, tuple(positions))
+            yield Places(resident, tuple(positions), frozenset(gone.get(resident, ())))
 
 
 def _place(c: sqlite3.Connection, placed: list[tuple[str, int, str, int]]) -> None:
@@ -114,6 +141,7 @@ def _place(c: sqlite3.Connection, placed: list[tuple[str, int, str, int]]) -> No
 def _erase(c: sqlite3.Connection, clear: Mapping[str, Any]) -> None:
     if not clear["categories"]:
         c.execute(_ERASE, (clear["resident"],))
+        c.execute(_FORGET, (clear["resident"],))
     for category in clear["categories"]:
         c.execute(_ERASE_PART, (clear["resident"], category))
 

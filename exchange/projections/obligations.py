@@ -19,7 +19,6 @@ from exchange.domain.days import day_of
 from exchange.domain.disclosure import DeliveryAborted, DisclosureDecided, ObligationExecuted
 from exchange.domain.erasure.decision import KeysDestroyed
 from exchange.domain.obligations import (
-    EVALUATE,
     FETCHED,
     Asked,
     Duty,
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec, Meta
 
 FILE: Final = "obligations.db"
-SHAPE: Final = 7
+SHAPE: Final = 8
 RIGHT_EXECUTED: Final = "executed"
 # As it was written before a copy could be taken along: it ends the same duty.
 EXECUTED_BEFORE: Final = "rights_request.executed.v1"
@@ -78,9 +77,7 @@ TOPICS: Final = (
     *OF_RESTRICTION,
     KeysDestroyed.TOPIC,
 )
-NOT_JUDGED: Final = "R01"
 BY_SYSTEM: Final = "system"
-TRIED_AGAIN: Final = "tried_again"
 ERASED: Final = "erased"
 MONTHS_TO_INFORM: Final = 1
 TABLES: Final = (
@@ -121,11 +118,6 @@ _ABORTED: Final = "INSERT INTO aborted VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _CONFIRM: Final = """
 UPDATE obligations SET executed_at = ?, outcome = ?, how = ?, executed_by = ?
 WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND decision_id LIKE ? || '/%'
-    AND executed_at IS NULL"""
-# The one who was told to try again has done so, and was judged.
-_TRIED_AGAIN: Final = """
-UPDATE obligations SET executed_at = ?, outcome = 'executed', how = ?, executed_by = ?
-WHERE stream = ? AND duty = ? AND organisation = ? AND task = ? AND professional = ?
     AND executed_at IS NULL"""
 # Nobody is left to be told, and nothing to be decided: who looked was judged before the erasure.
 _NOBODY_LEFT: Final = """
@@ -314,9 +306,6 @@ def _decided(c: sqlite3.Connection, row: Row, clear: Mapping[str, Any]) -> None:
     at = datetime.fromisoformat(clear["at"])
     who = (clear["organisation"], clear["task"], clear["professional"])
     stored = microseconds(at)
-    # Asking whether one may is no second try of what could not be judged.
-    if NOT_JUDGED not in clear["rules"] and clear["action"] != EVALUATE:
-        c.execute(_TRIED_AGAIN, (stored, TRIED_AGAIN, BY_SYSTEM, row.stream, Duty.RETRY, *who))
     duties = duties_of(clear["action"], clear["obligations"])
     asked = Asked(who[1], clear["purpose"], clear["legal_basis"], clear["action"])
     deferred = is_deferred(asked, duties)

@@ -50,6 +50,8 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     # Then a task of the college asked no mandate: without one nobody but the operator holds it any more.
     "organisation.joined.v1": _adding("organisation.joined.v2", **_NO_MANDATE),
     "organisation.task_granted.v1": _adding("organisation.task_granted.v2", **_NO_MANDATE),
+    # Then who was handed over stood in the cells: how many is not known.
+    "insight.table_published.v1": _adding("insight.table_published.v2", handed_over=""),
     # They said the same in the clear: from v2 on it is sealed, so that it goes with the rest at an erasure.
     "plan.support_assigned.v1": _adding("plan.support_assigned.v2"),
     "plan.support_started.v1": _adding("plan.support_started.v2"),
@@ -72,4 +74,8 @@ UPCASTS: Final[Mapping[str, Upcast]] = {
     # Then what those around somebody do stood among his strengths, or nowhere.
     "plan.situation_described.v3": _adding("plan.situation_described.v4", own_network=""),
     "plan.agreed.v1": _adding("plan.agreed.v2", supports_unseen=False),
+    # Then a child's yes, and its parent's, each was a yes alone: what was agreed stays agreed.
+    "plan.agreed.v2": _adding("plan.agreed.v3", waits=False),
+    "plan.agreed_on_conditions.v1": _adding("plan.agreed_on_conditions.v2", waits=False),
+    "plan.agreement_answered.v1": _adding("plan.agreement_answered.v2", without_parents=""),
 }

@@ -71,6 +71,8 @@ class PublishedTable(_message.Message):
     RESIDENTS_ERROR_FIELD_NUMBER: _builtins.int
     SHOWN_FROM_FIELD_NUMBER: _builtins.int
     PUBLISH_TIME_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_TOLD_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_FIELD_NUMBER: _builtins.int
     table_id: _builtins.str
     """Id."""
     year: _builtins.int
@@ -81,6 +83,10 @@ class PublishedTable(_message.Message):
     """How far a number of residents is off at most, nineteen times in twenty."""
     shown_from: _builtins.int
     """From how many residents, noise included, a cell is shown."""
+    handed_over_told: _builtins.bool
+    """Whether the next number is set: it is not where too few may be in it to tell, nor in a table of before it was counted."""
+    handed_over: _builtins.int
+    """How many residents are in no cell because the plan went along to another municipality, with noise."""
     @_builtins.property
     def cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___TableCell]:
         """Every cell of the question: row by row, in order."""
@@ -99,10 +105,12 @@ class PublishedTable(_message.Message):
         residents_error: _builtins.int = ...,
         shown_from: _builtins.int = ...,
         publish_time: _timestamp_pb2.Timestamp | None = ...,
+        handed_over_told: _builtins.bool = ...,
+        handed_over: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["publish_time", b"publish_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells", "publish_time", b"publish_time", "residents_error", b"residents_error", "shown_from", b"shown_from", "spent_thousandths", b"spent_thousandths", "table_id", b"table_id", "year", b"year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells", "handed_over", b"handed_over", "handed_over_told", b"handed_over_told", "publish_time", b"publish_time", "residents_error", b"residents_error", "shown_from", b"shown_from", "spent_thousandths", b"spent_thousandths", "table_id", b"table_id", "year", b"year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -353,6 +353,30 @@ AGREEMENT_SPEAKER_REPRESENTATIVE: AgreementSpeaker.ValueType  # 2
 """Who represents the resident by law."""
 Global___AgreementSpeaker: _TypeAlias = AgreementSpeaker  # noqa: Y015
 
+class _WithoutParents:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WithoutParentsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WithoutParents.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WITHOUT_PARENTS_UNSPECIFIED: _WithoutParents.ValueType  # 0
+    """It does not."""
+    WITHOUT_PARENTS_SERIOUS_DISADVANTAGE: _WithoutParents.ValueType  # 1
+    """What the plan holds is needed to prevent serious disadvantage for the child."""
+    WITHOUT_PARENTS_CHILD_PERSISTS: _WithoutParents.ValueType  # 2
+    """After a parent's no the child said yes again, on careful thought."""
+
+class WithoutParents(_WithoutParents, metaclass=_WithoutParentsEnumTypeWrapper):
+    """Why a child of twelve to fifteen agrees without its parents (Jeugdwet 7.3.4(2))."""
+
+WITHOUT_PARENTS_UNSPECIFIED: WithoutParents.ValueType  # 0
+"""It does not."""
+WITHOUT_PARENTS_SERIOUS_DISADVANTAGE: WithoutParents.ValueType  # 1
+"""What the plan holds is needed to prevent serious disadvantage for the child."""
+WITHOUT_PARENTS_CHILD_PERSISTS: WithoutParents.ValueType  # 2
+"""After a parent's no the child said yes again, on careful thought."""
+Global___WithoutParents: _TypeAlias = WithoutParents  # noqa: Y015
+
 class _FundingSource:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1210,6 +1234,7 @@ class Agreement(_message.Message):
     PLAN_VERSION_FIELD_NUMBER: _builtins.int
     SAY_TIME_FIELD_NUMBER: _builtins.int
     SPOKEN_BY_FIELD_NUMBER: _builtins.int
+    WAITS_FIELD_NUMBER: _builtins.int
     outcome: Global___AgreementOutcome.ValueType
     """Yes or no."""
     remarks: _builtins.str
@@ -1218,6 +1243,10 @@ class Agreement(_message.Message):
     """Version of the plan that was agreed with."""
     spoken_by: Global___AgreementSpeaker.ValueType
     """Whether the resident or a representative said it."""
+    waits: _builtins.bool
+    """Whether, when it was said, it was a yes that waits: of a child of twelve to fifteen and who has authority over it both
+    say yes, and the other had not.
+    """
     @_builtins.property
     def say_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -1230,10 +1259,11 @@ class Agreement(_message.Message):
         plan_version: _builtins.int = ...,
         say_time: _timestamp_pb2.Timestamp | None = ...,
         spoken_by: Global___AgreementSpeaker.ValueType = ...,
+        waits: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["say_time", b"say_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "plan_version", b"plan_version", "remarks", b"remarks", "say_time", b"say_time", "spoken_by", b"spoken_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "plan_version", b"plan_version", "remarks", b"remarks", "say_time", b"say_time", "spoken_by", b"spoken_by", "waits", b"waits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1249,12 +1279,15 @@ class AgreementAnswer(_message.Message):
     MET_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     ANSWER_TIME_FIELD_NUMBER: _builtins.int
+    WITHOUT_PARENTS_FIELD_NUMBER: _builtins.int
     plan_version: _builtins.int
     """Version of the plan the word was about."""
     met: _builtins.bool
     """Whether its conditions are met."""
     answer: _builtins.str
     """How they are met, or how a no was handled."""
+    without_parents: Global___WithoutParents.ValueType
+    """Why a child's yes counts without its parents'; not set where it does not."""
     @_builtins.property
     def answer_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -1266,10 +1299,11 @@ class AgreementAnswer(_message.Message):
         met: _builtins.bool = ...,
         answer: _builtins.str = ...,
         answer_time: _timestamp_pb2.Timestamp | None = ...,
+        without_parents: Global___WithoutParents.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_time", b"answer_time", "met", b"met", "plan_version", b"plan_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_time", b"answer_time", "met", b"met", "plan_version", b"plan_version", "without_parents", b"without_parents"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1832,6 +1832,7 @@ class AnswerAgreementRequest(_message.Message):
     PLAN_VERSION_FIELD_NUMBER: _builtins.int
     MET_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    WITHOUT_PARENTS_FIELD_NUMBER: _builtins.int
     SEEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and same content: same answer."""
@@ -1844,7 +1845,9 @@ class AnswerAgreementRequest(_message.Message):
     met: _builtins.bool
     """Whether the conditions are met; left out for a no."""
     answer: _builtins.str
-    """How they are met, or how a no was handled."""
+    """How they are met, how a no was handled, or why the child's yes counts alone."""
+    without_parents: _plan_pb2.WithoutParents.ValueType
+    """Why the child's newest yes counts without its parents'; then it is that word that is answered."""
     @_builtins.property
     def claim(self) -> _common_pb2.Claim:
         """On what ground."""
@@ -1863,11 +1866,12 @@ class AnswerAgreementRequest(_message.Message):
         plan_version: _builtins.int = ...,
         met: _builtins.bool = ...,
         answer: _builtins.str = ...,
+        without_parents: _plan_pb2.WithoutParents.ValueType = ...,
         seen: Global___Seen | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "claim", b"claim", "expected_version", b"expected_version", "met", b"met", "plan_id", b"plan_id", "plan_version", b"plan_version", "request_id", b"request_id", "seen", b"seen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "claim", b"claim", "expected_version", b"expected_version", "met", b"met", "plan_id", b"plan_id", "plan_version", b"plan_version", "request_id", b"request_id", "seen", b"seen", "without_parents", b"without_parents"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

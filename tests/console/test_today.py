@@ -102,7 +102,7 @@ def test_the_newest_refusal_stands_first_and_leads_to_all_of_them(
     page = visitor.get("/vandaag").text
     block = page[page.index('<h2 id="geweigerd"') :]
     assert block.index(refused.value.decision_id) < block.index(denied)
-    (link,) = re.findall(r'href="(/raadplegingen\?uitkomst=DENY[^"]*)"', block)
+    (link, _) = re.findall(r'href="(/raadplegingen\?uitkomst=DENY[^"]*)"', block)
     assert refused.value.decision_id in visitor.get(link.replace("&amp;", "&")).text
 
 
@@ -191,18 +191,23 @@ def form_of(text: str, decision: str, duty: str) -> dict[str, str]:
     raise AssertionError("there is no such form")
 
 
-def test_what_could_not_be_judged_stands_apart_and_says_what_to_do(house: House) -> None:
-    """Who signs in and has no plan here asks for one: no other duty is lost among those."""
+def test_what_could_not_be_judged_asks_nothing_of_an_officer_and_is_found_in_the_log(house: House) -> None:
+    """Who signs in and has no plan here asks for one: it leaves nobody anything to do."""
     bsn = next(house.town.bsns)
     house.provider.admit(resident(bsn, 77))
-    assert house.as_("inwoner-77").get("/mijn/1").status_code == 404
     officer = house.as_(OFFICER)
-    part = re.search(
-        r'<section[^>]*aria-labelledby="opnieuw">.*?</section>', officer.get("/vandaag").text, re.DOTALL
-    )
-    assert part is not None
-    assert "Vragen die niet te beoordelen waren" in part[0]
-    assert "of er is hier niets van deze persoon. Er is niets gegeven." in part[0]
-    assert "Noodtoegang" not in part[0]
+    before = FORM.findall(officer.get("/vandaag").text)
+    assert house.as_("inwoner-77").get("/mijn/1").status_code == 404
+    page = officer.get("/vandaag").text
+    assert len(FORM.findall(page)) == len(before)
+    assert "Opnieuw proberen" not in page
+    link = re.search(r'href="([^"]*)">Vragen die niet te beoordelen waren', page)
+    assert link is not None
+    found = officer.get(link[1].replace("&amp;", "&"))
+    assert found.status_code == 200
+    (decision, *_) = re.findall(r'href="(/beslissing/[^"?]+)', found.text)
+    duties = officer.get(decision).text
+    assert "Opnieuw proberen" in duties
+    assert "staat open" not in duties
     officer.get("/taal/en")
     assert "Questions that could not be judged" in officer.get("/vandaag").text

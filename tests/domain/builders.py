@@ -6,6 +6,7 @@ is about.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -326,9 +327,7 @@ LENS_ASSESSED = LensAssessed(
     reason="Begeleiding past.",
 )
 AGREE = AgreeToPlan(now=LATER, author=RESIDENT, outcome="agreed")
-DISAGREE = AgreeToPlan(
-    now=LATER, author=RESIDENT, outcome="disagreed", remarks="Liever zonder hulp; besproken."
-)
+DISAGREE = replace(AGREE, outcome="disagreed", remarks="Liever zonder hulp; besproken.")
 PLAN_AGREED = PlanAgreed(
     resident=RESIDENT_REF,
     plan_id=PLAN_ID,
@@ -338,6 +337,7 @@ PLAN_AGREED = PlanAgreed(
     remarks="",
     at=LATER,
     supports_unseen=False,
+    waits=False,
 )
 REQUEST_SUPPORT = RequestSupport(
     now=NOON,

@@ -262,6 +262,7 @@ AGREED_IF = PlanAgreedOnConditions(
     remarks=CONDITIONS,
     at=LATER,
     supports_unseen=False,
+    waits=False,
 )
 ANSWER = AnswerAgreement(
     now=LATER, author=CONSULENT, plan_version=4, met=True, answer="Zij komt bij elk gesprek."
@@ -274,6 +275,7 @@ ANSWERED = AgreementAnswered(
     plan_version=4,
     met=True,
     answer="Zij komt bij elk gesprek.",
+    without_parents="",
     at=LATER,
 )
 PREFER = PreferProvider(

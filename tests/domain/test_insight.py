@@ -261,7 +261,6 @@ def test_small_cells_lose_their_numbers_and_others_are_read_back() -> None:
 
 
 # --- what may be spent --------------------------------------------------------------------------------------
-
 CELLS = published_cells(QUESTION, Noised((0,) * 4, (0,) * 4), 400)
 PUBLISH = PublishTable(
     now=NOON,
@@ -275,8 +274,9 @@ PUBLISH = PublishTable(
 )
 PUBLISHED = TablePublished(
     year=YEAR,
-    table_id="t-1",
+    table_id=PUBLISH.table_id,
     question=QUESTION.name,
+    handed_over=PUBLISH.handed_over,
     cells=CELLS,
     spent_thousandths=400,
     total_thousandths=1_000,

@@ -26,8 +26,8 @@ from tests.domain.test_plan_machine import QUICK, AnyPlan
 LONG = settings(QUICK, max_examples=500, stateful_step_count=60)
 # By each of these the machine gives commands of which one field in many fits what came before.
 SELDOM = {
-    "plan.agreed_on_conditions.v1",
-    "plan.agreement_answered.v1",
+    "plan.agreed_on_conditions.v2",
+    "plan.agreement_answered.v2",
     "plan.evaluation_held.v1",
     "plan.match_answered.v1",
     "plan.match_ended.v1",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from adapters.kit.refusals import TOO_LONG
 from adapters.municipal.config import load_config
 from adapters.municipal.errors import ConfigInvalid, ForAPerson
 from adapters.municipal.mapping import DESCRIPTION_MAX, situation_of
@@ -13,6 +14,7 @@ from adapters.municipal.records import Situation
 from adapters.municipal.situation_port import SdkSituations
 from exchange.v1.common_pb2 import LIFE_DOMAIN_INSTRUMENTAL_ADL
 from tests.municipal.around import ME, Adapter, Reported, plan_of, settings, written
+from tests.server.test_rights import LIMIT
 from tests.server.town import INVESTIGATE
 
 if TYPE_CHECKING:
@@ -136,6 +138,62 @@ def test_what_a_case_says_is_told_once_with_its_source(
     ours = [one for one in seen if one.method in ("POST", "PATCH") and "zaakeigenschappen" in one.path]
     assert ours
     assert not any(SAID.encode() in one.body for one in ours)
+
+
+class Restricted:
+    """A restriction that comes just before what a case says is described."""
+
+    def __init__(self, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._told = told
+        self._on: dict[str, Any] = {"claim": LIMIT, "case_id": told.story.case_id}
+        self._id = ""
+        real = SdkSituations.describe
+
+        def describe(port: SdkSituations, *said: Any) -> None:  # noqa: ANN401 -- whatever is said
+            if not self._id:
+                self._id = told.story.wmo.rights.restrict(reason="Betwist.", **self._on).restriction_id
+            real(port, *said)
+
+        monkeypatch.setattr(SdkSituations, "describe", describe)
+
+    def lift(self) -> None:
+        rights, one = self._told.story.wmo.rights, {"restriction_id": self._id, **self._on}
+        rights.announce_lifting(how="letter", **one)
+        rights.lift_restriction(reason="Nagegaan.", **one)
+
+
+def test_what_was_refused_within_a_restriction_is_told_after_it(
+    exchange: Exchange, adapter: Adapter, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exchange answers a command that it refused as it did: what is asked after it is another one."""
+    told = Told(exchange, adapter, town, situatie=SAID)
+    restricted = Restricted(told, monkeypatch)
+    told.say(score="2")
+    assert "denied R24" in adapter.parked()
+    restricted.lift()
+    adapter.clock.pass_by(hours=25)
+    adapter.work()
+    assert told.situations == [(SAID, 2, "zaaksysteem", [])]
+    assert adapter.parked() == []
+
+
+def test_what_is_refused_for_a_month_waits_for_a_person(
+    exchange: Exchange, adapter: Adapter, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(exchange, adapter, town, situatie=SAID)
+    restricted = Restricted(told, monkeypatch)
+    told.say(score="2")
+    for _ in range(2):
+        adapter.clock.pass_by(days=15)
+        adapter.work()
+    assert TOO_LONG in adapter.parked()
+    adapter.clock.pass_by(days=2)
+    adapter.work()
+    assert TOO_LONG in adapter.parked(), "it is not asked any more"
+    # What the case says next is asked, and told once nothing is restricted.
+    restricted.lift()
+    told.say(score="3")
+    assert told.situations == [(SAID, 3, "zaaksysteem", [])]
 
 
 def test_what_was_told_while_nobody_listened_is_found_by_the_sweep(

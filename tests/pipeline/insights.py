@@ -65,4 +65,11 @@ def counted(shard: Shard, question: Question = QUESTION) -> tuple[list[int], lis
     """Return what a table would be made of, without noise."""
     catch_up(shard.core.insight, shard.core.reader, shard.core.codec)
     asking = Asking(f"{shard.oin}/beleid", NOW + timedelta(hours=1))
-    return shard.core.tables.counted(question, asking)
+    found = shard.core.tables.counted(question, asking)
+    return found.residents, found.steps
+
+
+def handed_over(shard: Shard) -> int:
+    """Return how many are in no cell because their plan went along, without noise."""
+    catch_up(shard.core.insight, shard.core.reader, shard.core.codec)
+    return shard.core.tables.counted(QUESTION, Asking(f"{shard.oin}/beleid", NOW)).handed_over

@@ -26,17 +26,23 @@ def test_what_is_kept_now_is_kept_of_before_and_of_its_money() -> None:
     assert sealed("goals.goal_id") >= {"evaluations.scores", "supports.goal_ids"}
     of_support = Kept.of((Seal("s-1", ("supports.support_id",), (), (READER,)),), NO_LINKS)
     assert of_support.collections == {"funding"}
+    # A word that waits is a yes; why a child's is enough is what the answer says.
+    assert sealed("agreements.outcome") == {"agreements.outcome", "agreements.waits"}
+    assert sealed("answers.answer") == {"answers.answer", "answers.without_parents"}
     # And nothing more than that.
     assert sealed("situations.description") == {"situations.description", "situations.statement"}
 
 
-@pytest.mark.parametrize("name", ["conversations", "situations", "goals", "supports", "agreements"])
+@pytest.mark.parametrize(
+    "name", ["conversations", "situations", "goals", "supports", "agreements", "answers"]
+)
 def test_a_seal_of_before_a_leaf_was_there_covers_it_where_it_covered_all_there_was(name: str) -> None:
     since = {
         "conversations": {"present", "statement"},
         "situations": {"earlier_scores", "earlier_judge_dates", "source", "own_network", "statement"},
         "goals": {"state", "state_date", "carried_by", "statement"},
-        "agreements": {"spoken_by"},
+        "agreements": {"spoken_by", "waits"},
+        "answers": {"without_parents"},
         "supports": {"refuse_reason"},
     }[name]
     before = tuple(sorted(LEAVES_OF[name] - {f"{name}.{leaf}" for leaf in since}))

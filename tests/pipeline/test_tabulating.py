@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exchange.domain.case_events import CaseHandedOver
+from exchange.domain.handover.events import HandoverOffered
 from exchange.domain.insight import Question
 from exchange.domain.insight.cells import Noised, told_cell
 from exchange.domain.limits.objections import DecideObjection, Object
@@ -16,9 +18,10 @@ from exchange.domain.plan import RectifyPlan
 from exchange.domain.plan.corrections import ElementName
 from exchange.domain.values import origin_of
 from exchange.pipeline.tabulating import Asking, Tabulator
+from exchange.pipeline.walk import Steps
 from exchange.projections.follower import catch_up
 from tests.pipeline.erasing import erased
-from tests.pipeline.insights import QUESTION, ROW, START, YEAR, counted, helped, scored, support
+from tests.pipeline.insights import QUESTION, ROW, START, YEAR, counted, handed_over, helped, scored, support
 from tests.pipeline.shard import NOW
 
 if TYPE_CHECKING:
@@ -92,7 +95,7 @@ def test_who_was_erased_is_in_no_table_at_once(shard: Shard) -> None:
     asking = Asking(f"{shard.oin}/beleid", NOW)
     erased(shard, ref)
     # The read model does not know yet: his keys are gone all the same.
-    assert shard.core.tables.counted(QUESTION, asking) == ([1], [1])
+    assert shard.core.tables.counted(QUESTION, asking)[:2] == ([1], [1])
     assert counted(shard) == ([1], [1])
 
 
@@ -101,7 +104,7 @@ def test_what_was_erased_in_part_is_in_no_table(shard: Shard) -> None:
     counted(shard)
     erased(shard, ref, categories=("WONEN",), kept=("legal_claim",))
     asking = Asking(f"{shard.oin}/beleid", NOW)
-    assert shard.core.tables.counted(QUESTION, asking) == ([0], [0])
+    assert shard.core.tables.counted(QUESTION, asking)[:2] == ([0], [0])
     assert counted(shard) == ([0], [0])
 
 
@@ -110,7 +113,7 @@ def test_what_is_past_its_term_is_in_no_table(shard: Shard) -> None:
     counted(shard)
     for years, found in ((15, ([0], [0])), (14, ([1], [2]))):
         asking = Asking(f"{shard.oin}/beleid", NOW.replace(year=NOW.year + years))
-        assert shard.core.tables.counted(QUESTION, asking) == found
+        assert shard.core.tables.counted(QUESTION, asking)[:2] == found
 
 
 def rectified(shard: Shard, plan_id: str, field: str, says: str) -> None:
@@ -164,15 +167,71 @@ def test_nothing_leaves_without_noise(shard: Shard) -> None:
 
     def noise(residents: Sequence[int], steps: Sequence[int], spend_thousandths: int) -> Noised:
         given.append((list(residents), list(steps), spend_thousandths))
-        return Noised([40], [-40])
+        return Noised([40, 60], [-40])
 
     core = shard.core
     maker = Tabulator(core.insight, core.reader, core.codec, core.loader, noise)
     made = maker.make(QUESTION, 500, Asking(f"{shard.oin}/beleid", NOW))
-    assert given == [([1], [2], 500)]
+    assert given == [([1, 0], [2], 500)]
     assert made.as_of == shard.head
     (cell,) = map(told_cell, made.cells)
     assert (cell.residents, cell.mean) == (40, -1.0)
+    assert made.handed_over == "60"
+
+
+def went_along(shard: Shard, ref: str, case_id: str, plan_id: str, *, done: bool = True) -> None:
+    """Let a plan be offered to another municipality, and go along."""
+    name = str(uuid.uuid4())
+    offered = HandoverOffered(
+        resident=ref,
+        handover_id=name,
+        case_id=case_id,
+        plan_id=plan_id,
+        organisation=shard.oin,
+        task="college:WMO",
+        recipient_oin="00000001003214345001",
+        recipient_task="college-andere-gemeente:WMO",
+        consent_id="c",
+        purpose="wmo-onderzoek",
+        envelope="dicht",
+        at=NOW,
+    )
+    gone = CaseHandedOver(resident=ref, case_id=case_id, handover_id=name, at=NOW)
+    steps: list[Any] = [(f"handover-{name}", (offered,))]
+    if done:
+        steps.append((f"case-{case_id}", (gone,)))
+    shard.done(shard.walk(lambda _: Steps(steps), anchor=f"plan-{plan_id}"))
+
+
+def test_who_was_handed_over_is_told_apart_and_in_no_cell(shard: Shard) -> None:
+    helped(shard, 3, 4)
+    ref, plan_id = helped(shard, 2, 4)
+    case_id = shard.core.loader.load(f"plan-{plan_id}").state.case_id
+    went_along(shard, ref, case_id, plan_id, done=False)
+    assert counted(shard) == ([2], [3])
+    assert handed_over(shard) == 0
+    went_along(shard, ref, case_id, plan_id)
+    assert counted(shard) == ([1], [1]), "what another municipality has is its own to count"
+    assert handed_over(shard) == 1
+    # Who came back has a plan of this municipality: in its cell, and no longer among those who left.
+    _, _, second = shard.plan(ref)
+    support(shard, second)
+    for points, days in ((1, 0), (2, 20)):
+        scored(shard, second, points, START + timedelta(days=days))
+    assert counted(shard) == ([2], [2])
+    assert handed_over(shard) == 0
+
+
+def test_who_was_handed_over_and_erased_is_in_no_number(shard: Shard) -> None:
+    ref, plan_id = helped(shard, 2, 4)
+    went_along(shard, ref, shard.core.loader.load(f"plan-{plan_id}").state.case_id, plan_id)
+    assert handed_over(shard) == 1
+    erased(shard, ref)
+    assert handed_over(shard) == 0
+    followed = shard.core.insight.database.dump()
+    shard.core.insight.database.forget()
+    assert handed_over(shard) == 0
+    assert shard.core.insight.database.dump() == followed
 
 
 @pytest.mark.parametrize("spend", [50, 1_000])

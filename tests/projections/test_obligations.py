@@ -131,6 +131,7 @@ def test_every_duty_of_the_gate_is_tracked() -> None:
         ("STOP-FEED", timedelta(0)),
         ("ABORT-DELIVERY", timedelta(0)),
         ("NO-NOTICE-TO-SUSPECT", timedelta(0)),
+        ("RETRY", timedelta(0)),
         ("TTL-60M", timedelta(minutes=60)),
     ],
 )
@@ -184,21 +185,17 @@ def test_the_clock_executes_exactly_at_the_hour(shard: Shard, listed: Obligation
     assert len(listed.page(overdue, (0, ""), 5, due)) == 1
 
 
-def test_who_tries_again_executes_what_asked_it(shard: Shard, listed: ObligationList) -> None:
-    _, _, plan_id = shard.plan()
-    caller = shard.caller("college:JW", "prof-3")
-    asked = Claim("jeugd-toegang", "JW-2.3", "nodig")
+def test_what_could_not_be_judged_waits_for_nobody_and_stays_in_the_list(
+    shard: Shard, listed: ObligationList
+) -> None:
     # About nobody the facts are not there to judge somebody else's access: R01, and try again.
-    unjudged = shard.question("0" * 8, claim=Claim("inzage", "SUBJECT-15"), caller=shard.caller("fg"))
-    shard.run(unjudged)
+    asked = shard.question("0" * 8, claim=Claim("inzage", "SUBJECT-15"), caller=shard.caller("fg"))
+    (outcome,) = shard.run(asked)
     follow(shard, listed)
-    assert [duty for _, duty in open_duties(listed)] == ["RETRY"]
-    shard.run(shard.question(plan_id, claim=asked, caller=caller))
-    follow(shard, listed)
-    assert "RETRY" in [duty for _, duty in open_duties(listed)], "somebody else, about somebody else"
-    shard.run(shard.question("0" * 8, caller=shard.caller("fg")))
-    follow(shard, listed)
-    assert "RETRY" not in [duty for _, duty in open_duties(listed)]
+    assert open_duties(listed) == []
+    (kept,) = listed.page(Wanted(), (0, ""), 5, AT)
+    assert (kept.decision_id, kept.duty) == (outcome.decision_id, "RETRY")
+    assert kept.executed_by_now(moment(kept.decided_at)) == moment(kept.decided_at)
 
 
 def test_a_page_goes_on_behind_its_key(shard: Shard, listed: ObligationList) -> None:

@@ -229,6 +229,34 @@ def test_an_erasure_reaches_it_and_what_was_refused_by_its_number(key: str, both
     assert status(both.provider.config).retours_overdue == ()
 
 
+def test_an_erasure_reaches_what_waits_of_a_plan_nobody_named(both: Both, tmp_path: Path) -> None:
+    """The exchange refused to name the plan, too: it is asked again before the erasure is answered."""
+    planned(both)
+    gate = Gate(both.provider.port, tmp_path / MARK, asked="find_case", whose=WHOSE.hex())
+    both.provider.drop("a.xml", sent())
+    both.provider.work()
+    assert_waits(both)
+    held = both.world.held()
+    # Of somebody else, while the exchange still says that this one is restricted: it waits on.
+    held.purges.append(PurgeAsked("erasure-0", ("plan-unknown",)))
+    both.world.save(held)
+    both.clock.pass_by(milliseconds=LOOK_EVERY_MS)
+    both.provider.work()
+    assert both.world.held().purged == {"erasure-0": False}
+    assert_waits(both)
+    held = both.world.held()
+    held.plan_of.pop(WHOSE.hex(), None)
+    held.purges.append(ERASED)
+    both.world.save(held)
+    gate.lift()
+    both.clock.pass_by(milliseconds=LOOK_EVERY_MS)
+    both.provider.work()
+    assert both.world.held().purged == {"erasure-0": False, "erasure-1": True}
+    assert (answers(both), waiting(both)) == ([], ())
+    assert_nowhere(both)
+    assert status(both.provider.config).retours_overdue == ()
+
+
 @pytest.mark.parametrize("rules", [("R03", "R24"), ("R24", "R25"), ("R15",)])
 def test_what_no_waiting_mends_is_refused_at_once(rules: tuple[str, ...], both: Both, tmp_path: Path) -> None:
     planned(both)

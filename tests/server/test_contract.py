@@ -279,7 +279,7 @@ def test_the_contract_and_the_stored_events_name_the_same_category() -> None:
 
 def test_every_plan_event_ever_stored_is_streamed() -> None:
     stored = {file.stem for file in FOLDER.glob("plan.*.json")}
-    assert {"plan.agreed.v1", "plan.agreed.v2"} <= stored
+    assert {"plan.agreed.v1", "plan.agreed.v2", "plan.agreed.v3"} <= stored
     assert set(STREAMED) == stored
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.kit.rectifications import RectifiedTold
+from adapters.kit.refusals import TOO_LONG
 from adapters.kit.restrictions import RestrictionTold
 from adapters.sdk.bsn import Bsn
 from adapters.simulators.suwinet import people
@@ -175,6 +176,41 @@ def test_a_restriction_between_the_gate_and_the_plan_writes_nothing(tmp_path: Pa
     adapter.order(FOR_RIGHT)
     look(adapter)
     assert (world.held().commands, adapter.journal.counts()[RESTRICTED]) == (0, 1)
+    adapter.close()
+
+
+def test_what_was_refused_once_is_written_once_nothing_is_restricted(tmp_path: Path, world: World) -> None:
+    """The exchange answers a command that it refused as it did: what is asked after it is another one."""
+    adapter = Adapter(tmp_path, world, Clock())
+    world.before_fill_in = lambda: restrict(world, PLAN)
+    adapter.order(FOR_RIGHT)
+    look(adapter)
+    world.before_fill_in = lambda: None
+    restrict(world)
+    adapter.work(30, hours=1)
+    # Done, and nothing to ask again: the order is forgotten.
+    assert (world.held().commands > 0, sum(adapter.journal.counts().values())) == (True, 0)
+    adapter.close()
+
+
+def test_what_is_refused_for_a_month_waits_for_a_person_and_for_a_lifting(
+    tmp_path: Path, world: World
+) -> None:
+    adapter = Adapter(tmp_path, world, Clock())
+    world.before_fill_in = lambda: restrict(world, PLAN)
+    adapter.order(FOR_RIGHT)
+    look(adapter)
+    adapter.work(31, days=1)
+    assert adapter.journal.parked() == (f"1 {RIGHT} {TOO_LONG}",)
+    assert adapter.events().count("pull_parked") == 1
+    permits = len(world.held().permits)
+    adapter.work(5, days=1)
+    assert len(world.held().permits) == permits, "nothing is asked any more"
+    world.before_fill_in = lambda: None
+    restrict(world)
+    adapter.journal.lift(PLAN, RIGHT, int(adapter.clock.now.timestamp() * 1_000))
+    adapter.work(2, hours=1)
+    assert (world.held().commands > 0, sum(adapter.journal.counts().values())) == (True, 0)
     adapter.close()
 
 

@@ -76,6 +76,7 @@ class Held:
     applied: dict[tuple[str, bool], bool] = field(default_factory=dict)
     rectifications: list[RectifiedTold] = field(default_factory=list)
     corrected: dict[str, bool] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)  # commands: refused again, as the exchange does
 
 
 class World:
@@ -174,7 +175,11 @@ class Port(ExchangePort, PurgePort):
     def fill_in(self, order: FillIn) -> None:
         self._world.before_fill_in()
         held = self._world.enter()
-        self._refuse_restricted(held, order.plan_id)
+        if order.plan_id in held.restricted:
+            held.refused.add(order.request_id)
+            self._world.save(held)
+        if order.request_id in held.refused:
+            raise Denied(Refusal("ACCESS_DENIED", "refused", rules=("R24",)))
         content = (*dataclasses.astuple(order.prefill), order.score, *order.seen.part_versions)
         if order.request_id in held.answers:
             if held.answers[order.request_id] != content:

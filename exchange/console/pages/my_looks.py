@@ -26,7 +26,7 @@ from exchange.documents.words import words_of
 from exchange.v1 import disclosure_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from starlette.responses import Response
 
@@ -106,6 +106,33 @@ class Looked(NamedTuple):
     explanation: str
 
 
+class Visits(NamedTuple):
+    """What one organisation asked on one day, newest first; `at` is the newest."""
+
+    at: datetime
+    who: str
+    rows: list[Looked]
+
+    @property
+    def refused(self) -> int:
+        """Return how many were refused."""
+        return sum(one.refused for one in self.rows)
+
+    @property
+    def emergencies(self) -> int:
+        """Return how many were emergencies, claimed or granted."""
+        return sum(one.emergency for one in self.rows)
+
+
+def by_day(rows: Sequence[Looked]) -> list[Visits]:
+    """Return rows by organisation and day, in the order of the newest of each."""
+    found = dict[tuple[str, date], Visits]()
+    for one in rows:
+        key = (one.who, one.at.astimezone(HERE).date())
+        found.setdefault(key, Visits(one.at, one.who, [])).rows.append(one)
+    return list(found.values())
+
+
 async def show(look: Look) -> Response:
     """Show who looked, newest first."""
     wanted = _wanted(look)
@@ -120,6 +147,8 @@ async def show(look: Look) -> Response:
         "my_looks.html",
         heading=look.heading(TITLE, NEUTRAL),
         rows=rows,
+        # A short list stands open; of a long one each organisation's day is one line that opens.
+        folded=by_day(rows) if len(rows) > SHOWN_MIN else (),
         notices=notices,
         wanted=wanted,
         who_words=WHO if look.session.role is RESIDENT else WHO_ACTING,

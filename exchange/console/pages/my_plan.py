@@ -73,13 +73,16 @@ FIELDS: Final = (
             *("stop_reason", "refuse_reason"),
         )
     ),
-    *(f"agreements.{one}" for one in ("outcome", "remarks", "plan_version", "say_time", "spoken_by")),
+    *(
+        f"agreements.{one}"
+        for one in ("outcome", "remarks", "plan_version", "say_time", "spoken_by", "waits")
+    ),
     *(
         f"trajectories.{one}"
         for one in ("activity", "step", "hours_a_week", "place", "start_date", "state", "since_date")
     ),
     *(f"evaluations.{one}" for one in ("plan_date", "hold_date", "goal_ids", "scores", "what_to_change")),
-    *(f"answers.{one}" for one in ("met", "answer", "answer_time")),
+    *(f"answers.{one}" for one in ("plan_version", "met", "answer", "answer_time", "without_parents")),
     *(f"preferences.{one}" for one in ("provider_oin", "provider_task", "invited")),
 )
 AROUND: Final = [
@@ -153,6 +156,7 @@ async def show(look: Look) -> Response:
         known=known,
         goals=goals,
         said=said[-1] if said else None,
+        waits_for=_waits_for(said, plan.get("answers", ())),
         newer=bool(said) and int(plan.get("version", 0)) > int(said[-1].get("plan_version", 0)) + 1,
         around=await _around(look, case.case_id, known, plain),
         homes=await _homes(look, case.plan_id, known, plain),
@@ -160,6 +164,15 @@ async def show(look: Look) -> Response:
         speaks=(await authority_of(look, case.case_id)).speaks,
         done=SAID.get(look.query.get("klaar", ""), ""),
     )
+
+
+def _waits_for(said: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]) -> str:
+    """Return "parent" or "child" where the newest word is a yes that waits for the other's, else nothing."""
+    newest = said[-1] if said else {}
+    alone = {one.get("plan_version") for one in answers if one.get("without_parents")}
+    if not newest.get("waits") or newest.get("plan_version") in alone:
+        return ""
+    return "parent" if newest.get("spoken_by") == "AGREEMENT_SPEAKER_RESIDENT" else "child"
 
 
 async def agree(look: Look) -> Response:

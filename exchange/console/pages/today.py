@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exchange.console.duties import ALARMS, HELP, NAMES, RETRY, REVIEW, RIGHTS, TOLD_ON, ways_of
+from exchange.console.duties import ALARMS, HELP, NAMES, REVIEW, RIGHTS, TOLD_ON, ways_of
 from exchange.console.language import later
 from exchange.console.ledger_state import ledger_state
 from exchange.console.page import Page
@@ -81,12 +81,6 @@ KINDS: Final = (
         TOLD_ON,
         later("Ontvangers die nog moeten bevestigen"),
         later("Alle ontvangers hebben bevestigd."),
-    ),
-    Kind(
-        "opnieuw",
-        (RETRY,),
-        later("Vragen die niet te beoordelen waren"),
-        later("Alles was te beoordelen."),
     ),
     Kind("overig", (), later("Andere plichten"), later("Er staan geen andere plichten open.")),
 )

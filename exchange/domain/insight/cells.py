@@ -20,6 +20,8 @@ THOUSANDTHS: Final = 1_000
 # Half of what a table spends is for how many residents, half for how far they came.
 PARTS: Final = 2
 _SEPARATOR: Final = " "
+# Of who was handed over, where it may be too few to tell.
+FEW: Final = "few"
 
 
 class Scales(NamedTuple):
@@ -87,6 +89,16 @@ def published_cells(question: Question, noised: Noised, spend_thousandths: int) 
         numbers = (str(residents), str(steps)) if residents >= least else ()
         found.append(_SEPARATOR.join((row.name, domain, *numbers)))
     return tuple(found)
+
+
+def published_handed_over(residents: int, spend_thousandths: int) -> str:
+    """Return how many were handed over, with noise, in a word for the record: as a cell is told."""
+    return str(residents) if residents >= shown_from(spend_thousandths) else FEW
+
+
+def told_handed_over(recorded: str) -> int | None:
+    """Return a recorded number of residents handed over; None where it is not told."""
+    return None if recorded in {"", FEW} else int(recorded)
 
 
 def told_cell(recorded: str) -> PublishedCell:

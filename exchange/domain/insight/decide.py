@@ -8,6 +8,7 @@ Source: Dwork and Roth 2014, section 3.5 (composition); GDPR 25, 89(1).
 from dataclasses import dataclass
 from typing import Final
 
+from exchange.domain.insight.cells import FEW
 from exchange.domain.insight.events import BudgetApproved, BudgetProposed, TablePublished
 from exchange.domain.insight.question import Question, question_faults
 from exchange.domain.insight.state import InsightState
@@ -45,6 +46,7 @@ class PublishTable(AuthoredCommand):
     spend_thousandths: int
     total_thousandths: int  # of a year that has none of its own yet
     as_of: int
+    handed_over: str = FEW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def publish_table(command: PublishTable, state: InsightState | None) -> Events:
         table_id=command.table_id,
         question=question.name,
         cells=command.cells,
+        handed_over=command.handed_over,
         spent_thousandths=command.spend_thousandths,
         total_thousandths=total,
         as_of=command.as_of,

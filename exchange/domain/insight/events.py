@@ -16,14 +16,17 @@ class TablePublished(Event):
     """A table left, with its noise; so much of the year's privacy is spent for good.
 
     A cell is "<row> <life domain> <residents> <steps>", or ends after the domain where it was suppressed.
+    `handed_over` is how many residents are in no cell because the plan went along to another municipality,
+    with noise; "few" where that was suppressed, empty in a table of before it was counted.
     `total_thousandths` is what the year had at that moment.
     """
 
-    TOPIC: ClassVar[str] = "insight.table_published.v1"
+    TOPIC: ClassVar[str] = "insight.table_published.v2"
     year: int
     table_id: str
     question: str
     cells: tuple[str, ...]
+    handed_over: str
     spent_thousandths: int
     total_thousandths: int
     as_of: int

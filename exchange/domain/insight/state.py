@@ -11,13 +11,14 @@ from exchange.domain.insight.events import BudgetApproved, BudgetProposed, Table
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One published table; `cells` as in the event."""
+    """One published table; `cells` and `handed_over` as in the event."""
 
     table_id: str
     question: str
     cells: tuple[str, ...]
     spent_thousandths: int
     published_at: datetime
+    handed_over: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class InsightState:
 def published(state: InsightState | None, event: TablePublished) -> InsightState:
     """Add a table; the total is from now on what it was published under."""
     known = state or InsightState(event.year)
-    table = Table(event.table_id, event.question, event.cells, event.spent_thousandths, event.at)
+    made = (event.table_id, event.question, event.cells)
+    table = Table(*made, event.spent_thousandths, event.at, event.handed_over)
     return replace(known, total_thousandths=event.total_thousandths, tables=(*known.tables, table))
 
 

@@ -47,7 +47,8 @@ _ADDED_SINCE: Final[Mapping[str, frozenset[str]]] = {
     ),
     "goals": frozenset(("goals.state", "goals.state_date", "goals.carried_by")),
     "supports": frozenset(("supports.refuse_reason",)),
-    "agreements": frozenset(("agreements.spoken_by",)),
+    "agreements": frozenset(("agreements.spoken_by", "agreements.waits")),
+    "answers": frozenset(("answers.without_parents",)),
 }
 # The word by which a seal names that somebody is a member of a household: it hides all of it, or nothing.
 MEMBERSHIP: Final = "membership"
@@ -79,6 +80,8 @@ _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "wishes.wish_id": ("matches.about_id",),
     "trajectories.step": ("trajectories.earlier_steps",),
     "trajectories.since_date": ("trajectories.earlier_dates",),
+    "agreements.outcome": ("agreements.waits",),
+    "answers.answer": ("answers.without_parents",),
 }
 # What the resident says beside an element may repeat any of its words: it is sealed with the first of them,
 # also by a seal from before there were statements.

@@ -1,9 +1,11 @@
 """What the resident says of the plan: yes, yes on conditions, or no; and what the college says to that.
 
 Promises: only the resident's side speaks; the newest word counts; a yes is to what was shown, and to nothing
-that was not; a yes on conditions is a yes once a college says that they are met, and not before; how a no was
-handled is told by who handled it, in words of his own, once.
-Source: protos/exchange/v1/plan_service.proto; the domain's design section 2 (P9).
+that was not; a yes on conditions is a yes once a college says that they are met, and not before; of a child
+of twelve to fifteen who can decide, both the child and who has authority say yes, or a college says why the
+child's is enough; how a no was handled is told by who handled it, in words of his own, once.
+Source: protos/exchange/v1/plan_service.proto; the domain's design section 2 (P9); Jeugdwet 4.1.3(2)-(4) and
+7.3.4(1)-(2); exchange/decisions/0202-a-child-and-its-parent-both-agree.md.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +28,7 @@ from exchange.domain.plan.events import (
 )
 from exchange.domain.plan.lenses import lenses_missing, refuse_open_conflicts
 from exchange.domain.plan.state import PlanState
-from exchange.domain.plan.words import AgreementSpeaker
+from exchange.domain.plan.words import AgreementSpeaker, WithoutParents
 from exchange.domain.shape import FINE, member_fault, refuse_faults, text_fault
 from exchange.domain.values import RESIDENT_TASK, AgreementOutcome, origin_of
 from exchange.errors import RuleBroken
@@ -39,23 +41,26 @@ _WITH_WORDS: Final = frozenset({AgreementOutcome.DISAGREED, AgreementOutcome.AGR
 class AnswerAgreement(AuthoredCommand):
     """Answer the resident's newest word, said of the plan at a version: whether its conditions are met.
 
-    To a no there is nothing to meet: the answer says how it was handled.
+    To a no there is nothing to meet: the answer says how it was handled. `without_parents` says why a child's
+    yes that waits counts without its parents'; then the word that is answered is the child's newest.
     """
 
     plan_version: int
     met: bool
     answer: str
+    without_parents: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementAnswered(PlanEvent):
     """A college answered the resident's word."""
 
-    TOPIC: ClassVar[str] = "plan.agreement_answered.v1"
-    SEALED: ClassVar[Mapping[str, str]] = plan_words("answer")
+    TOPIC: ClassVar[str] = "plan.agreement_answered.v2"
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("answer", "without_parents")
     plan_version: int
     met: bool
     answer: str
+    without_parents: str
     at: datetime
 
 
@@ -98,8 +103,25 @@ def agree_to_plan(command: AgreeToPlan, state: PlanState | None) -> Events:
         remarks=command.remarks,
         at=command.now,
         supports_unseen=plan.kept_from("supports") is not None and not plan.supports,
+        waits=command.asks_both and not _other_agrees(plan, speaker_of(author.task)),
     )
     return (agreed,)
+
+
+def speaker_of(task: str) -> AgreementSpeaker:
+    """Return who speaks in a task of the resident's side."""
+    return AgreementSpeaker.RESIDENT if task == RESIDENT_TASK else AgreementSpeaker.REPRESENTATIVE
+
+
+def _other_agrees(plan: PlanState, speaker: AgreementSpeaker) -> bool:
+    """Tell whether the newest word of the other of a child and its parent is a yes to every support."""
+    words = [one for one in plan.agreements if one.spoken_by not in {speaker, ""}]
+    if not words or words[-1].outcome == AgreementOutcome.DISAGREED or words[-1].supports_unseen:
+        return False
+    newest = words[-1]
+    met = newest.plan_version in {one.plan_version for one in plan.answers if one.met}
+    shown = all(one.chosen_version <= newest.plan_version for one in plan.supports)
+    return shown and (met or newest.outcome == AgreementOutcome.AGREED)
 
 
 def _refuse_unready(plan: PlanState, *, minor: bool) -> None:
@@ -118,11 +140,14 @@ def answer_agreement(command: AnswerAgreement, state: PlanState | None) -> Event
     """Decide on a college's answer to the resident's newest word."""
     plan = open_plan(state)
     author = command.author
-    newest = plan.agreements[-1] if plan.agreements else None
+    newest = _answered_word(plan, alone=bool(command.without_parents))
     refused = newest is not None and newest.outcome == AgreementOutcome.DISAGREED
     refuse_faults(
         {
             "answer": text_fault(command.answer),
+            "without_parents": FINE
+            if not command.without_parents
+            else member_fault(WithoutParents, command.without_parents),
             "met": "must be left out: a no has no conditions" if command.met and refused else FINE,
         }
     )
@@ -130,7 +155,9 @@ def answer_agreement(command: AnswerAgreement, state: PlanState | None) -> Event
     refuse_but_operators_college(author)
     if newest is None or newest.plan_version != command.plan_version:
         raise RuleBroken("the newest word is about another version", rule="WORD_UNKNOWN")
-    if newest.outcome == AgreementOutcome.AGREED:
+    if command.without_parents:
+        _refuse_not_alone(plan, newest, command)
+    elif newest.outcome == AgreementOutcome.AGREED:
         raise RuleBroken("a yes without conditions asks for no answer", rule="NOTHING_ASKED")
     if any(one.plan_version == command.plan_version for one in plan.answers):
         raise RuleBroken("this word was answered already", rule="ANSWERED")
@@ -143,24 +170,52 @@ def answer_agreement(command: AnswerAgreement, state: PlanState | None) -> Event
         plan_version=command.plan_version,
         met=command.met,
         answer=command.answer,
+        without_parents=command.without_parents,
         at=command.now,
     )
     return (answered,)
+
+
+def _answered_word(plan: PlanState, *, alone: bool) -> Agreement | None:
+    """Return the newest word; of the child, where it is to count alone."""
+    words = (
+        one for one in reversed(plan.agreements) if not alone or one.spoken_by == AgreementSpeaker.RESIDENT
+    )
+    return next(words, None)
+
+
+def _refuse_not_alone(plan: PlanState, word: Agreement, command: AnswerAgreement) -> None:
+    if not word.waits or word.outcome == AgreementOutcome.DISAGREED:
+        raise RuleBroken("this word does not wait for another's", rule="NOTHING_WAITS")
+    if word.outcome == AgreementOutcome.AGREED_ON_CONDITIONS and not command.met:
+        raise RuleBroken("a yes on conditions counts once they are met", rule="NOT_MET")
+    before = [one for one in plan.agreements if one.plan_version < word.plan_version]
+    refusals = [one for one in before if one.spoken_by == AgreementSpeaker.REPRESENTATIVE]
+    persists = bool(refusals) and refusals[-1].outcome == AgreementOutcome.DISAGREED
+    if command.without_parents == WithoutParents.CHILD_PERSISTS and not persists:
+        raise RuleBroken("the child says yes again after its parent said no", rule="NOT_REFUSED")
 
 
 def agreed_version(agreements: Iterable[Agreement], answers: Iterable[Answer]) -> int:
     """Return the version the resident's newest yes covers; 0 where there is none, or a no came after it.
 
     A yes is to what was shown: one of somebody who was shown no supports neither covers a support, nor undoes
-    a yes that did. A yes on conditions says nothing until it is answered that they are met.
+    a yes that did. A yes on conditions says nothing until it is answered that they are met; one that waits
+    for another's, until it is answered that it counts without. Of such a yes no parent's no takes anything.
     """
-    met = {one.plan_version for one in answers if one.met}
+    met, alone = set[int](), set[int]()
+    for one in answers:
+        met |= {one.plan_version} if one.met else set()
+        alone |= {one.plan_version} if one.without_parents else set()
     agreed = 0
     for word in agreements:
         if word.outcome == AgreementOutcome.DISAGREED:
-            agreed = 0
-        elif not word.supports_unseen and (
-            word.outcome == AgreementOutcome.AGREED or word.plan_version in met
+            if agreed not in alone or word.spoken_by != AgreementSpeaker.REPRESENTATIVE:
+                agreed = 0
+        elif (
+            not word.supports_unseen
+            and (word.outcome == AgreementOutcome.AGREED or word.plan_version in met)
+            and (not word.waits or word.plan_version in alone)
         ):
             agreed = word.plan_version
     return agreed
@@ -182,9 +237,8 @@ def _said(state: PlanState, event: PlanAgreed | PlanAgreedOnConditions | PlanDis
         plan_version=event.plan_version,
         say_time=event.at,
         supports_unseen=not isinstance(event, PlanDisagreed) and event.supports_unseen,
-        spoken_by=AgreementSpeaker.RESIDENT
-        if event.task == RESIDENT_TASK
-        else AgreementSpeaker.REPRESENTATIVE,
+        waits=not isinstance(event, PlanDisagreed) and event.waits,
+        spoken_by=speaker_of(event.task),
         origin=origin_of(event.task, event.organisation),
     )
     agreements = (*state.agreements, agreement)
@@ -202,6 +256,7 @@ def _answered(state: PlanState, event: AgreementAnswered) -> PlanState:
         met=event.met,
         answer=event.answer,
         answer_time=event.at,
+        without_parents=event.without_parents,
         origin=origin_of(event.task, event.organisation),
     )
     answers = (*state.answers, answer)

@@ -97,13 +97,15 @@ class AgreeToPlan(AuthoredCommand):
     """Record the resident's yes or no to the plan as it stands.
 
     `minor` tells that the resident is not 18, `for_another` that his yes is not his own to say: he is not
-    twelve, or was found unable to decide about care.
+    twelve, or was found unable to decide about care. `asks_both` that he is a child of twelve to fifteen who
+    can decide: then who has authority over him says yes beside him.
     """
 
     outcome: str
     remarks: str = ""
     minor: bool = False
     for_another: bool = False
+    asks_both: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -290,8 +290,9 @@ class Support:
 class Agreement:
     """What the resident said of the plan at one version.
 
-    `supports_unseen` says that who spoke was shown no supports. `spoken_by` follows from the task in which it
-    was said; empty where another municipality did not hand that over.
+    `supports_unseen` says that who spoke was shown no supports, `waits` that the other of a child and its
+    parent had not said yes. `spoken_by` follows from the task in which it was said; empty where another
+    municipality did not hand that over.
     """
 
     outcome: str
@@ -299,6 +300,7 @@ class Agreement:
     plan_version: int
     say_time: datetime
     supports_unseen: bool = False
+    waits: bool = False
     spoken_by: str = ""
     origin: str
     category: str = DataCategory.WMO_PLAN
@@ -316,6 +318,7 @@ class Answer:
     met: bool
     answer: str
     answer_time: datetime
+    without_parents: str = ""
     origin: str
     category: str = DataCategory.WMO_PLAN
     recorded: datetime | None = None

@@ -193,28 +193,31 @@ class SupportStopped(PlanEvent):
 class PlanAgreed(PlanEvent):
     """The resident agrees with the plan at this version.
 
-    `supports_unseen` says that who spoke was shown no supports: this yes is to none of them.
+    `supports_unseen` says that who spoke was shown no supports: this yes is to none of them. `waits` says
+    that of a child of twelve to fifteen and its parent the other one has not said yes (Jeugdwet 7.3.4(2)).
     """
 
-    TOPIC: ClassVar[str] = "plan.agreed.v2"
-    SEALED: ClassVar[Mapping[str, str]] = plan_words("remarks", "supports_unseen")
+    TOPIC: ClassVar[str] = "plan.agreed.v3"
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("remarks", "supports_unseen", "waits")
     COMMITTED: ClassVar[tuple[str, ...]] = ("plan_version", "at")
     plan_version: int
     remarks: str
     at: datetime
     supports_unseen: bool
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanAgreedOnConditions(PlanEvent):
     """The resident agrees with the plan at this version if what the remarks ask is met."""
 
-    TOPIC: ClassVar[str] = "plan.agreed_on_conditions.v1"
-    SEALED: ClassVar[Mapping[str, str]] = plan_words("remarks", "supports_unseen")
+    TOPIC: ClassVar[str] = "plan.agreed_on_conditions.v2"
+    SEALED: ClassVar[Mapping[str, str]] = plan_words("remarks", "supports_unseen", "waits")
     plan_version: int
     remarks: str
     at: datetime
     supports_unseen: bool
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

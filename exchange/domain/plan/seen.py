@@ -32,7 +32,7 @@ SEALED_SETS_MAX: Final = 1_024
 _WHAT_CLOSES: Final = frozenset({"conversations.kind", "conversations.outcome"})
 _WHAT_ENDS: Final = frozenset({"reports", "conversations"})
 _WHAT_WAS_SAID: Final = frozenset({"agreements", "answers"})
-_WHAT_IS_AGREED: Final = frozenset({"agreements.outcome", "agreements.plan_version"})
+_WHAT_IS_AGREED: Final = frozenset({"agreements.outcome", "agreements.plan_version", "agreements.waits"})
 
 
 class Part(NamedTuple):

@@ -29,6 +29,13 @@ class AgreementSpeaker(StrEnum):
     REPRESENTATIVE = "representative"
 
 
+class WithoutParents(StrEnum):
+    """Why a child's yes counts without its parents' (Jeugdwet 7.3.4(2))."""
+
+    SERIOUS_DISADVANTAGE = "serious_disadvantage"  # it is needed to prevent that
+    CHILD_PERSISTS = "child_persists"  # after the refusal the child still wants it, on careful thought
+
+
 class RefuseReason(StrEnum):
     """Why a support is refused before care starts; money is no reason."""
 

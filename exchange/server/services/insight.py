@@ -21,7 +21,7 @@ from exchange.domain.insight import (
     Question,
     Row,
 )
-from exchange.domain.insight.cells import residents_error, shown_from, told_cell
+from exchange.domain.insight.cells import residents_error, shown_from, told_cell, told_handed_over
 from exchange.domain.insight.decide import POLICY_TASK
 from exchange.domain.insight.question import question_faults
 from exchange.domain.shape import refuse_faults
@@ -63,6 +63,7 @@ async def publish_table(call: Call, request: pb.PublishTableRequest) -> pb.Publi
         spend_thousandths=request.spend_thousandths,
         total_thousandths=call.house.config.insight_total_thousandths,
         as_of=made.as_of,
+        handed_over=made.handed_over,
     )
 
     def process(view: View) -> Steps:
@@ -182,6 +183,9 @@ def _table(year: int, table: Table) -> pb.PublishedTable:
         shown_from=shown_from(table.spent_thousandths),
     )
     set_time(told.publish_time, table.published_at)
+    handed_over = told_handed_over(table.handed_over)
+    if handed_over is not None:
+        told.handed_over_told, told.handed_over = True, handed_over
     for recorded in table.cells:
         cell = told_cell(recorded)
         added = told.cells.add(

@@ -33,7 +33,7 @@ from exchange.domain.plan import (
     StartTrajectory,
     StopSupport,
 )
-from exchange.domain.resident import age_at, agrees_himself
+from exchange.domain.resident import age_at, agrees_himself, agrees_with_parents
 from exchange.server.contract.names import day, enum_names, required_day, stored_words
 from exchange.v1 import plan_pb2
 from exchange.v1 import plan_service_pb2 as pb
@@ -173,7 +173,8 @@ def is_minor(resident: ResidentState | None, now: datetime) -> bool:
 
 def _said_by(told: AgreeToPlan, resident: ResidentState | None) -> Command:
     for_another = resident is not None and not agrees_himself(resident, day_of(told.now))
-    return replace(told, minor=is_minor(resident, told.now), for_another=for_another)
+    both = resident is not None and agrees_with_parents(resident, day_of(told.now))
+    return replace(told, minor=is_minor(resident, told.now), for_another=for_another, asks_both=both)
 
 
 def _assignment(said: pb.AssignSupportRequest, who: Who) -> Command:
@@ -281,7 +282,13 @@ def _move(said: pb.MoveTrajectoryRequest, who: Who) -> Command:
 
 
 def _answer(said: pb.AnswerAgreementRequest, who: Who) -> Command:
-    return AnswerAgreement(**who.when, plan_version=said.plan_version, met=said.met, answer=said.answer)
+    return AnswerAgreement(
+        **who.when,
+        plan_version=said.plan_version,
+        met=said.met,
+        answer=said.answer,
+        without_parents=_word(plan_pb2.WithoutParents.DESCRIPTOR, said.without_parents),
+    )
 
 
 def _preference(said: pb.PreferProviderRequest, who: Who) -> Command:
