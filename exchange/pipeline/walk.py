@@ -357,3 +357,6 @@ class Recorded:
     """It was recorded, or there was nobody left to record it of."""
 
     position: int
+
+
+WalkOutcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded

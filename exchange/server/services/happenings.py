@@ -8,7 +8,6 @@ Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -18,7 +17,7 @@ from exchange.domain.case import has_relation
 from exchange.domain.plan import PLAN, PlanCorrected
 from exchange.domain.plan.received import ElementsReceived
 from exchange.domain.plan.seen import is_of
-from exchange.errors import AccessDenied, KeyDestroyed
+from exchange.errors import KeyDestroyed
 from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
@@ -33,7 +32,7 @@ from exchange.server.services.household_reading import (
     plans_at_home,
 )
 from exchange.server.traces import place_in_trace
-from exchange.server.walks import ask
+from exchange.server.walks import ask_all
 from exchange.v1 import subscription_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -42,7 +41,9 @@ if TYPE_CHECKING:
 
     from exchange.pipeline.walk import Claim, View
     from exchange.server.house import Call
+    from exchange.server.walks import Left
     from exchange.store.batch import Row
+    from exchange.store.codec import Codec
 
 _OF_THE_PLAN_ITSELF: Final = Changed()
 _OF_WHO_JOINS: Final = ("plan_id",)
@@ -79,23 +80,9 @@ async def changes_of(call: Call, rows: list[Row]) -> list[Change]:
         if row.topic in OF_JOINING:
             found += await _change_of_joining(call, row)
             continue
-        plan = await call.house.state(row.stream)
-        if plan is None:
-            continue
-        case = await call.house.state(stream_of("case", plan.case_id))
-        caller = call.caller
-        # Not before the event itself: by a clock that was set back, who was let in would not be there yet,
-        # and what is passed over never comes.
-        outline = call.house.parts.codec.outline(row.state, stream=row.stream, topic=row.topic)
-        now = max(call.house.parts.now(), outline.at)
-        if has_relation(case, caller.organisation, caller.task, caller.professional, now):
-            # What was erased since is no change of anything: nobody is told that it was there.
-            with suppress(KeyDestroyed):
-                change = _change(call, row, plan)
-                resident = await call.house.state(stream_of("resident", plan.resident))
-                # Not even judged: the record would tell the resident's side that there was something.
-                if not change.is_behind(kept_from(resident, caller).links):
-                    found.append(change)
+        change = await _change_of_plan(call, row)
+        if change is not None:
+            found.append(change)
     return found
 
 
@@ -105,6 +92,37 @@ async def of_household(call: Call, household_plan_id: str, changes: list[Change]
         return changes
     there = await plans_at_home(call, household_plan_id)
     return [one for one in changes if _id_of(one.plan_stream) in there]
+
+
+async def _change_of_plan(call: Call, row: Row) -> Change | None:
+    """Return what happened on a plan the caller works on now, None where he does not or may not know."""
+    house, caller = call.house, call.caller
+    plan = await house.state(row.stream)
+    if plan is None:
+        return None
+    case = await house.state(stream_of("case", plan.case_id))
+    who = (caller.organisation, caller.task, caller.professional)
+    # Of most events most streams are told nothing: those are not even looked into.
+    if case is None or not any(each.is_person(*who) for each in case.professionals):
+        return None
+    now, codec, opened = house.parts.now(), house.parts.codec, house.opened
+    known = opened.found(row, plan)
+    at = codec.outline(row.state, stream=row.stream, topic=row.topic).at if known is None else known.at
+    # Not before the event itself: by a clock that was set back, who was let in would not be there yet,
+    # and what is passed over never comes.
+    if not has_relation(case, *who, max(now, at)):
+        return None
+    # What was erased since is no change of anything: nobody is told that it was there.
+    with suppress(KeyDestroyed):
+        change: Change = known or opened.make(row, plan, lambda: _change(codec, row, plan))
+        end = None if change.element is None else end_of(change.element)
+        if end is not None and end <= now:
+            change = change._replace(element=None)
+        resident = await house.state(stream_of("resident", plan.resident))
+        # Not even judged: the record would tell the resident's side that there was something.
+        if not change.is_behind(kept_from(resident, caller).links):
+            return change
+    return None
 
 
 async def _change_of_member(call: Call, row: Row) -> list[Change]:
@@ -147,9 +165,10 @@ def _id_of(stream: str) -> str:
     return stream.partition("-")[2]
 
 
-def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState
+def _change(codec: Codec, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState
+    """Return what an event changed, whoever is told of it, also where the term of its element has ended."""
     # Opened whole: what an element is about may be sealed too.
-    opened = call.house.parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
+    opened = codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
     changed = CHANGED.get(row.topic.rpartition(VERSION_SUFFIX)[0], _OF_THE_PLAN_ITSELF)
     leaves: frozenset[str] = frozenset()
     if isinstance(opened.event, PlanCorrected):
@@ -159,12 +178,8 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
         # Many at once: told by the last of them, so that who follows looks again.
         changed = Changed(opened.event.collection)
     again = partial(changed_element, changed, opened.event, row.version)
-    element = again(plan)
-    end = None if element is None else end_of(element)
-    if end is not None and end <= call.house.parts.now():
-        element = None
     about = _About(plan.case_id, row.stream, changed.collection, leaves)
-    return _change_as(opened, row, about, element, again)
+    return _change_as(opened, row, about, again(plan), again)
 
 
 def _told(call: Call, row: Row, element: Any, plan_stream: str) -> Change:  # noqa: ANN401 -- MembershipState
@@ -205,7 +220,7 @@ class Told(NamedTuple):
     """An event as it is told; `left` is called when it has left, or with why it did not."""
 
     event: pb.PublishedEvent
-    left: Callable[..., None]
+    left: Left
 
 
 async def judged(call: Call, changes: list[Change], claim: Claim, fields: tuple[str, ...]) -> list[Told]:
@@ -215,7 +230,8 @@ async def judged(call: Call, changes: list[Change], claim: Claim, fields: tuple[
         for change in changes
         if (asked := asked_of(change, fields))
     ]
-    outcomes = await asyncio.gather(*(_ask(call, walk) for _, walk in walks))
+    # Recorded, where one is refused; the stream goes on without that event (STOP-FEED, ABORT-DELIVERY).
+    outcomes = await ask_all(call, [walk for _, walk in walks])
     return [
         Told(published(change, given[0]), given[1])
         for (change, _), given in zip(walks, outcomes, strict=True)
@@ -283,15 +299,6 @@ def walk_of(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) ->
         leaves_changed=change.leaves,
         collections=call.house.plan_groups.collections,
     )
-
-
-async def _ask(call: Call, walk: ReadWalk) -> tuple[ReadOutcome, Callable[..., None]] | None:
-    try:
-        # Nothing comes between an outcome and the mark of its answer: the last one is its own.
-        return await ask(call, walk), call.at_end[-1]
-    except AccessDenied:
-        # Recorded; the stream goes on without this event (STOP-FEED, ABORT-DELIVERY).
-        return None
 
 
 def published(change: Change, outcome: ReadOutcome) -> pb.PublishedEvent:
