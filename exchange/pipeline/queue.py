@@ -105,7 +105,7 @@ class Pipeline:
     async def submit_all(self, walks: Sequence[ReadWalk], take: Take) -> None:
         """Walk questions of one caller, queued in their order; return when the last outcome was taken.
 
-        What came of each is given to `take` at once, a refusal too. Raises ExchangeError: then none was queued.
+        What came of each is given to `take` at once, a refusal too. Raises ExchangeError: of none.
         """
         if not walks:
             return

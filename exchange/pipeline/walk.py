@@ -317,7 +317,8 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     refused: RefusalOutcome | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOutcome:
     """A permitted answer before it is built: released group names and the state they are copied from."""
 
