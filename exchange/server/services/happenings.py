@@ -9,7 +9,7 @@ Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 _OF_THE_PLAN_ITSELF: Final = Changed()
 _OF_WHO_JOINS: Final = ("plan_id",)
+PARTED_MAX: Final = 1_024
 
 
 class Change(NamedTuple):
@@ -252,16 +253,25 @@ def asked_of(change: Change, fields: tuple[str, ...]) -> tuple[str, ...]:
 
     None where nothing is asked of what changed: that it changed is told with a part of it only.
     """
-    of_plan = tuple(path for path in fields if "." not in path)
     if change.row.topic in OF_JOINING:
         # He asked for it beside the fields; what is judged is whether he may know of the plan at all.
         return _OF_WHO_JOINS
+    own, with_plan = _parted(change.collection, fields)
     if not change.collection:
-        return of_plan
-    own = tuple(path for path in fields if path.startswith(f"{change.collection}."))
+        return with_plan
     if change.leaves and change.leaves.isdisjoint(own):
         return ()
-    return (*own, *of_plan) if own and change.element is not None else ()
+    return with_plan if own and change.element is not None else ()
+
+
+@lru_cache(maxsize=PARTED_MAX)
+def _parted(collection: str, fields: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the paths of a collection, and those with the paths of the plan itself behind them.
+
+    A stream asks for the same paths of every event.
+    """
+    own = tuple(path for path in fields if collection and path.startswith(f"{collection}."))
+    return own, (*own, *(path for path in fields if "." not in path))
 
 
 def walk_of(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> ReadWalk:
