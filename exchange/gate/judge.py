@@ -7,10 +7,10 @@ Source: GDPR 5(2), 25; the rules cite their own articles.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from exchange.domain.kernel import with_changes
 from exchange.gate import vocabulary as words
 from exchange.gate.entry import NO_BASIS, LegalBasis
 from exchange.gate.model import MISSING, Facts, Field, FieldVerdict, Outcome, Verdict
@@ -53,7 +53,7 @@ def owing(verdict: Verdict, told: Verdict) -> Verdict:
 
     What the requester is told binds: were a notice or an objection left out for a seal, that would tell it.
     """
-    return replace(verdict, obligations=tuple(sorted({*verdict.obligations, *told.obligations})))
+    return with_changes(verdict, obligations=tuple(sorted({*verdict.obligations, *told.obligations})))
 
 
 def judge_to_record(facts: Facts, register: Register) -> Verdict:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final, Literal
 
+from exchange.domain.kernel import quickly_made
 from exchange.gate.vocabulary import CRIMINAL, SPECIAL
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class BreakGlass:
     reason: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything a decision rests on. None is: not established; only for `consent` it is: there is none."""
@@ -159,7 +161,8 @@ class FieldVerdict:
     rules: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The decision. `fields` is empty when the facts were not there to judge (R01)."""
 

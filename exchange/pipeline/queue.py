@@ -23,15 +23,15 @@ from exchange.pipeline.at_once import AtOnce
 from exchange.pipeline.bringing import Bringing
 from exchange.pipeline.leaving import Leaving
 from exchange.pipeline.lost import lost_answer
+from exchange.pipeline.together import Place, Together
 from exchange.pipeline.walk import (
-    CommandOutcome,
     CommandWalk,
     EvaluationOutcome,
     LookWalk,
     LostAnswer,
     ReadOutcome,
     ReadWalk,
-    Recorded,
+    WalkOutcome,
 )
 from exchange.store.errors import HeadMoved
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.pipeline.hot import HotStates, Loader
+    from exchange.pipeline.together import Take
     from exchange.pipeline.walk import AnyWalk, Walk
     from exchange.pipeline.walked import Outcome, Walked
     from exchange.pipeline.writer import Writer
@@ -51,8 +52,7 @@ ALONE_MAX: Final = 1  # walks under way that nobody joined lately
 LINGER_MAX_S: Final = 0.008
 FENCE_WAIT_MAX_S: Final = 2.0
 
-WalkOutcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded
-Waiting = tuple["AnyWalk", "asyncio.Future[WalkOutcome]"]
+Waiting = tuple["AnyWalk", "asyncio.Future[WalkOutcome] | Place"]
 Group = list[Waiting]
 
 
@@ -93,19 +93,7 @@ class Pipeline:
 
     async def submit(self, walk: Walk) -> WalkOutcome:
         """Return the outcome, committed. Raises ExchangeError; a refusal is recorded before it is raised."""
-        if self._draining:
-            raise Draining("the service is stopping")
-        if self._inside >= QUEUE_WALKS_MAX:
-            self.counts["overloaded"] += 1
-            raise Overloaded("the queue is full")
-        self._inside += 1
-        self._idle.clear()
-        try:
-            if self._bringing.missing(walk):
-                self.counts["loaded"] += await self._bringing.bring(walk)
-        except BaseException:
-            self._leave()
-            raise
+        await self._accept((walk,))
         future = self._take_in(walk)
         try:
             # A caller who hangs up cancels his own wait: his walk goes on and ends with its group.
@@ -118,6 +106,37 @@ class Pipeline:
         if isinstance(walk, CommandWalk) and walk.fence:
             await self._fence(walk)
         return outcome
+
+    async def submit_all(self, walks: Sequence[ReadWalk], take: Take) -> None:
+        """Walk questions of one caller, queued in their order; return when the last outcome was taken.
+
+        What came of each is given to `take` at once, a refusal too. Raises ExchangeError: of none.
+        """
+        if not walks:
+            return
+        await self._accept(walks)
+        together = Together(len(walks), take)
+        self._waiting += [(walk, Place(together, number)) for number, walk in enumerate(walks)]
+        self._most = max(self._most, self._inside)
+        self._wake()
+        await together.ended
+
+    async def _accept(self, walks: Sequence[Walk]) -> None:
+        """Count walks in, and bring what they name into memory. Raises Draining, Overloaded: then of none."""
+        if self._draining:
+            raise Draining("the service is stopping")
+        if self._inside + len(walks) > QUEUE_WALKS_MAX:
+            self.counts["overloaded"] += 1
+            raise Overloaded("the queue is full")
+        self._inside += len(walks)
+        self._idle.clear()
+        try:
+            for walk in walks:
+                if self._bringing.missing(walk):
+                    self.counts["loaded"] += await self._bringing.bring(walk)
+        except BaseException:
+            self._leave(len(walks))
+            raise
 
     async def look(self, now: datetime) -> int:
         """Know, when it returns, whatever any node had committed when it was called; return the position.
@@ -142,8 +161,8 @@ class Pipeline:
         self._wake()
         return future
 
-    def _leave(self) -> None:
-        self._inside -= 1
+    def _leave(self, count: int = 1) -> None:
+        self._inside -= count
         if not self._inside:
             self._idle.set()
 
@@ -343,7 +362,7 @@ class Pipeline:
         self._tell_committed()
 
     def _end(
-        self, walk: AnyWalk, future: asyncio.Future[WalkOutcome], outcome: Outcome | BaseException
+        self, walk: AnyWalk, future: asyncio.Future[WalkOutcome] | Place, outcome: Outcome | BaseException
     ) -> None:
         """Tell who waits, and count the walk no more; where he hung up not before it ended either."""
         if isinstance(walk, LostAnswer):

@@ -317,7 +317,8 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     refused: RefusalOutcome | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOutcome:
     """A permitted answer before it is built: released group names and the state they are copied from."""
 
@@ -357,3 +358,6 @@ class Recorded:
     """It was recorded, or there was nobody left to record it of."""
 
     position: int
+
+
+WalkOutcome = CommandOutcome | ReadOutcome | EvaluationOutcome | Recorded

@@ -19,6 +19,7 @@ from exchange.server.contract.plans import PLAN_LABELS
 from exchange.server.hub import Hub
 from exchange.server.limits import Buckets, Streams
 from exchange.server.named import Named
+from exchange.server.opened_once import OpenedOnce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +97,7 @@ class House:
     streams: Streams
     hub: Hub
     bells: Bells
+    opened: OpenedOnce
     looked: Looked = field(default_factory=Looked)
     named: Named = field(default_factory=Named)
 
@@ -135,7 +137,8 @@ def open_house(parts: Parts, config: ServerConfig) -> House:
     pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="door")
     residents = Residents(parts.links, parts.fresh_uuid, pool)
     plan_groups = PlanGroups(PLAN_LABELS, parts.register)
-    parts.hot.when_evicted.append(plan_groups.forget)
+    opened = OpenedOnce(parts.codec)
+    parts.hot.when_evicted += [plan_groups.forget, opened.forget]
     bells = Bells()
     return House(
         parts=parts,
@@ -155,4 +158,5 @@ def open_house(parts: Parts, config: ServerConfig) -> House:
         streams=Streams(config.streams_per_organisation_max, config.streams_max),
         hub=Hub(parts.reader, parts.hot, pool, bells.ring),
         bells=bells,
+        opened=opened,
     )

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain.values import Author
+from exchange.errors import AccessDenied
 from exchange.pipeline.walk import Claim, CommandOutcome, CommandWalk, ReadOutcome, ReadWalk
 from exchange.server.contract.labels import refuse_unlabelled, written_by
 from exchange.server.contract.names import enum_names, set_time
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from exchange.pipeline.elements import Groups, Label
-    from exchange.pipeline.walk import Caller, Seen, Steps, View
+    from exchange.pipeline.walk import Caller, Seen, Steps, View, WalkOutcome
     from exchange.server.house import Call
     from exchange.v1 import common_pb2
+
+    # Called when an answer has left, or with why it did not.
+    Left = Callable[..., None]
 
 
 # Questions about one thing of one resident; all others are lists, searches and streams.
@@ -242,6 +246,31 @@ async def ask(call: Call, walk: ReadWalk) -> ReadOutcome:
         other, given = outcome.beside
         call.at_end.append(pipeline.answering(given, other))
     return outcome
+
+
+async def ask_all(call: Call, walks: Sequence[ReadWalk]) -> list[tuple[ReadOutcome, Left] | None]:
+    """Submit questions at once; return what is given of each and the mark of its answer, None of a refusal.
+
+    Each answer counts as on its way from the moment it is told. Raises the first ExchangeError that is no
+    refusal, once all of them ended.
+    """
+    pipeline = call.house.parts.pipeline
+    given: list[tuple[ReadOutcome, Left] | None] = [None] * len(walks)
+    failed: list[BaseException] = []
+
+    def take(number: int, told: WalkOutcome | BaseException) -> None:
+        if isinstance(told, ReadOutcome):
+            mark = pipeline.answering(told, walks[number])
+            call.at_end.append(mark)
+            given[number] = told, mark
+        elif not isinstance(told, AccessDenied):
+            assert isinstance(told, BaseException), "a question is answered as one"
+            failed.append(told)
+
+    await pipeline.submit_all(walks, take)
+    if failed:
+        raise failed[0]
+    return given
 
 
 def given_paths(outcome: ReadOutcome) -> frozenset[str]:

@@ -8,9 +8,8 @@ Source: the design's walk (re-gated at the moment of delivery); GDPR 7(3).
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import stream_of
@@ -18,7 +17,7 @@ from exchange.domain.case import has_relation
 from exchange.domain.plan import PLAN, PlanCorrected
 from exchange.domain.plan.received import ElementsReceived
 from exchange.domain.plan.seen import is_of
-from exchange.errors import AccessDenied, KeyDestroyed
+from exchange.errors import KeyDestroyed
 from exchange.pipeline.elements import Asker, end_of
 from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
@@ -33,7 +32,7 @@ from exchange.server.services.household_reading import (
     plans_at_home,
 )
 from exchange.server.traces import place_in_trace
-from exchange.server.walks import ask
+from exchange.server.walks import ask_all
 from exchange.v1 import subscription_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -42,10 +41,13 @@ if TYPE_CHECKING:
 
     from exchange.pipeline.walk import Claim, View
     from exchange.server.house import Call
+    from exchange.server.walks import Left
     from exchange.store.batch import Row
+    from exchange.store.codec import Codec
 
 _OF_THE_PLAN_ITSELF: Final = Changed()
 _OF_WHO_JOINS: Final = ("plan_id",)
+PARTED_MAX: Final = 1_024
 
 
 class Change(NamedTuple):
@@ -79,23 +81,9 @@ async def changes_of(call: Call, rows: list[Row]) -> list[Change]:
         if row.topic in OF_JOINING:
             found += await _change_of_joining(call, row)
             continue
-        plan = await call.house.state(row.stream)
-        if plan is None:
-            continue
-        case = await call.house.state(stream_of("case", plan.case_id))
-        caller = call.caller
-        # Not before the event itself: by a clock that was set back, who was let in would not be there yet,
-        # and what is passed over never comes.
-        outline = call.house.parts.codec.outline(row.state, stream=row.stream, topic=row.topic)
-        now = max(call.house.parts.now(), outline.at)
-        if has_relation(case, caller.organisation, caller.task, caller.professional, now):
-            # What was erased since is no change of anything: nobody is told that it was there.
-            with suppress(KeyDestroyed):
-                change = _change(call, row, plan)
-                resident = await call.house.state(stream_of("resident", plan.resident))
-                # Not even judged: the record would tell the resident's side that there was something.
-                if not change.is_behind(kept_from(resident, caller).links):
-                    found.append(change)
+        change = await _change_of_plan(call, row)
+        if change is not None:
+            found.append(change)
     return found
 
 
@@ -105,6 +93,37 @@ async def of_household(call: Call, household_plan_id: str, changes: list[Change]
         return changes
     there = await plans_at_home(call, household_plan_id)
     return [one for one in changes if _id_of(one.plan_stream) in there]
+
+
+async def _change_of_plan(call: Call, row: Row) -> Change | None:
+    """Return what happened on a plan the caller works on now, None where he does not or may not know."""
+    house, caller = call.house, call.caller
+    plan = await house.state(row.stream)
+    if plan is None:
+        return None
+    case = await house.state(stream_of("case", plan.case_id))
+    who = (caller.organisation, caller.task, caller.professional)
+    # Of most events most streams are told nothing: those are not even looked into.
+    if case is None or not any(each.is_person(*who) for each in case.professionals):
+        return None
+    now, codec, opened = house.parts.now(), house.parts.codec, house.opened
+    known = opened.found(row, plan)
+    at = codec.outline(row.state, stream=row.stream, topic=row.topic).at if known is None else known.at
+    # Not before the event itself: by a clock that was set back, who was let in would not be there yet,
+    # and what is passed over never comes.
+    if not has_relation(case, *who, max(now, at)):
+        return None
+    # What was erased since is no change of anything: nobody is told that it was there.
+    with suppress(KeyDestroyed):
+        change: Change = known or opened.make(row, plan, lambda: _change(codec, row, plan))
+        end = None if change.element is None else end_of(change.element)
+        if end is not None and end <= now:
+            change = change._replace(element=None)
+        resident = await house.state(stream_of("resident", plan.resident))
+        # Not even judged: the record would tell the resident's side that there was something.
+        if not change.is_behind(kept_from(resident, caller).links):
+            return change
+    return None
 
 
 async def _change_of_member(call: Call, row: Row) -> list[Change]:
@@ -147,9 +166,10 @@ def _id_of(stream: str) -> str:
     return stream.partition("-")[2]
 
 
-def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState
+def _change(codec: Codec, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanState
+    """Return what an event changed, whoever is told of it, also where the term of its element has ended."""
     # Opened whole: what an element is about may be sealed too.
-    opened = call.house.parts.codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
+    opened = codec.decode(row.state, stream=row.stream, version=row.version, topic=row.topic)
     changed = CHANGED.get(row.topic.rpartition(VERSION_SUFFIX)[0], _OF_THE_PLAN_ITSELF)
     leaves: frozenset[str] = frozenset()
     if isinstance(opened.event, PlanCorrected):
@@ -159,12 +179,8 @@ def _change(call: Call, row: Row, plan: Any) -> Change:  # noqa: ANN401 -- PlanS
         # Many at once: told by the last of them, so that who follows looks again.
         changed = Changed(opened.event.collection)
     again = partial(changed_element, changed, opened.event, row.version)
-    element = again(plan)
-    end = None if element is None else end_of(element)
-    if end is not None and end <= call.house.parts.now():
-        element = None
     about = _About(plan.case_id, row.stream, changed.collection, leaves)
-    return _change_as(opened, row, about, element, again)
+    return _change_as(opened, row, about, again(plan), again)
 
 
 def _told(call: Call, row: Row, element: Any, plan_stream: str) -> Change:  # noqa: ANN401 -- MembershipState
@@ -205,7 +221,7 @@ class Told(NamedTuple):
     """An event as it is told; `left` is called when it has left, or with why it did not."""
 
     event: pb.PublishedEvent
-    left: Callable[..., None]
+    left: Left
 
 
 async def judged(call: Call, changes: list[Change], claim: Claim, fields: tuple[str, ...]) -> list[Told]:
@@ -215,7 +231,8 @@ async def judged(call: Call, changes: list[Change], claim: Claim, fields: tuple[
         for change in changes
         if (asked := asked_of(change, fields))
     ]
-    outcomes = await asyncio.gather(*(_ask(call, walk) for _, walk in walks))
+    # Recorded, where one is refused; the stream goes on without that event (STOP-FEED, ABORT-DELIVERY).
+    outcomes = await ask_all(call, [walk for _, walk in walks])
     return [
         Told(published(change, given[0]), given[1])
         for (change, _), given in zip(walks, outcomes, strict=True)
@@ -236,16 +253,25 @@ def asked_of(change: Change, fields: tuple[str, ...]) -> tuple[str, ...]:
 
     None where nothing is asked of what changed: that it changed is told with a part of it only.
     """
-    of_plan = tuple(path for path in fields if "." not in path)
     if change.row.topic in OF_JOINING:
         # He asked for it beside the fields; what is judged is whether he may know of the plan at all.
         return _OF_WHO_JOINS
+    own, with_plan = _parted(change.collection, fields)
     if not change.collection:
-        return of_plan
-    own = tuple(path for path in fields if path.startswith(f"{change.collection}."))
+        return with_plan
     if change.leaves and change.leaves.isdisjoint(own):
         return ()
-    return (*own, *of_plan) if own and change.element is not None else ()
+    return with_plan if own and change.element is not None else ()
+
+
+@lru_cache(maxsize=PARTED_MAX)
+def _parted(collection: str, fields: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the paths of a collection, and those with the paths of the plan itself behind them.
+
+    A stream asks for the same paths of every event.
+    """
+    own = tuple(path for path in fields if collection and path.startswith(f"{collection}."))
+    return own, (*own, *(path for path in fields if "." not in path))
 
 
 def walk_of(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) -> ReadWalk:
@@ -283,15 +309,6 @@ def walk_of(call: Call, change: Change, claim: Claim, asked: tuple[str, ...]) ->
         leaves_changed=change.leaves,
         collections=call.house.plan_groups.collections,
     )
-
-
-async def _ask(call: Call, walk: ReadWalk) -> tuple[ReadOutcome, Callable[..., None]] | None:
-    try:
-        # Nothing comes between an outcome and the mark of its answer: the last one is its own.
-        return await ask(call, walk), call.at_end[-1]
-    except AccessDenied:
-        # Recorded; the stream goes on without this event (STOP-FEED, ABORT-DELIVERY).
-        return None
 
 
 def published(change: Change, outcome: ReadOutcome) -> pb.PublishedEvent:
