@@ -17,6 +17,7 @@ from exchange.domain.values import NOBODY, Author
 
 STREAM_SEPARATOR: Final = "-"
 _NOTHING_SEALED: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_FOLDS: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +215,7 @@ Events: TypeAlias = tuple[Event, ...]
 Decider: TypeAlias = Callable[[Any, Any], Events]
 Evolver: TypeAlias = Callable[[Any, Any], Any]
 Stamp: TypeAlias = Callable[[Any, Any, Event, datetime], Any]
+Fold: TypeAlias = Callable[[Any, Any, datetime, bool], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +226,9 @@ class Aggregate:
     decide: Decider
     evolve: Evolver
     events: tuple[type[Event], ...]
-    # Notes in the new state, beside the old one, when what is new in it was recorded, and by which event.
-    stamp: Stamp | None = None
+    # Evolves and stamps: folds an event that was recorded at a moment, and may write into the state before it
+    # where whoever asks made that himself and shows it to nobody.
+    fold: Fold
     # What an event leaves whose category was erased: where the state counts its events, that there was one.
     counted: Callable[[Any], Any] | None = None
 
@@ -237,12 +240,15 @@ def aggregate(
     founders: Mapping[type[Event], Evolver],
     evolvers: Mapping[type[Event], Evolver],
     stamp: Stamp | None = None,
+    folds: Mapping[type[Event], Fold] = _NO_FOLDS,
     counted: Callable[[Any], Any] | None = None,
 ) -> Aggregate:
     """Build an aggregate from its tables.
 
     Founders make a state out of nothing (or renew it); evolvers are asked only where there is one.
-    An event that is not the aggregate's own leaves the state as it is.
+    An event that is not the aggregate's own leaves the state as it is. Folds do in one step what the
+    evolver of their event does and the stamp then: `stamp` notes in the new state, beside the old one, when
+    what is new in it was recorded, and by which event.
     """
 
     def decide(command: Command, state: object) -> Events:
@@ -262,13 +268,19 @@ def aggregate(
         founder = founders.get(type(event))
         return state if founder is None else founder(state, event)
 
-    return Aggregate(name, decide, evolve, (*founders, *evolvers), stamp, counted)
+    def fold(state: object, event: Event, at: datetime, own: bool) -> object:  # noqa: FBT001 -- for each event of a fold
+        at_once = folds.get(type(event))
+        if at_once is not None:
+            return state if state is None else at_once(state, event, at, own)
+        after = evolve(state, event)
+        return after if stamp is None or after is None else stamp(state, after, event, at)
+
+    return Aggregate(name, decide, evolve, (*founders, *evolvers), fold, counted)
 
 
 def evolve_at(kind: Aggregate, state: object, event: Event, at: datetime) -> object:
-    """Fold an event that was recorded at a moment."""
-    after = kind.evolve(state, event)
-    return after if kind.stamp is None or after is None else kind.stamp(state, after, event, at)
+    """Fold an event that was recorded at a moment; the state before it stays as it is."""
+    return kind.fold(state, event, at, False)  # noqa: FBT003 -- for each event of a fold
 
 
 def skipped(kind: Aggregate, state: object) -> object:

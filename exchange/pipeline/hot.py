@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.domain import aggregate_of
-from exchange.domain.kernel import evolve_at, skipped
+from exchange.domain.kernel import skipped
 from exchange.domain.plan import PLAN
 from exchange.pipeline.weighing import LOADED_MIN, LOOKED_AT_MIN, weight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
+    from exchange.domain.kernel import Event
     from exchange.store.batch import Row
     from exchange.store.codec import Codec
     from exchange.store.ports import EventReader
+    from exchange.store.typed import Told
 
 HOT_BYTES_MAX: Final = 64 * 1024 * 1024
 ENTRY_BYTES_MIN: Final = 600
@@ -36,6 +38,8 @@ PAST_PREFIX: Final = "past-"
 EVENTS_PER_MARK: Final = 128
 ROWS_PER_PAGE: Final = 1_024
 RECENT_STREAMS_MAX: Final = 100_000
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+NEVER: Final = 2**63
 _NOT_MADE: Final = object()
 
 
@@ -198,12 +202,48 @@ class Marking:
             self._hot.evict((self._name,))
 
 
-@dataclass(slots=True)
-class _Read:
-    """How far a stream was read, and as of which position."""
+class _Fold:
+    """One stream, folded page by page. Of plans alone the past is marked."""
 
-    version: int = 0
-    as_of: int = 0
+    def __init__(self, stream: str, marking: Marking, is_erased: Callable[[str], bool]) -> None:
+        self.marking = marking
+        self.version = 0
+        self.state: Any = None
+        self.size = ENTRY_BYTES_MIN
+        self.about: set[str] = set()  # residents
+        self._kind = aggregate_of(stream)
+        self._is_erased = is_erased
+        # What is marked already is not marked again.
+        self._due = marking.due if self._kind is PLAN and not marking.found else NEVER
+        self._since = ENTRY_BYTES_MIN  # the size at the last mark
+        self._latest = LONG_AGO
+
+    def page(self, opened: Iterable[tuple[Row, Event | None, Told]]) -> bool:
+        """Fold opened events; False once one is about somebody erased."""
+        kind, state, size, latest, due = self._kind, self.state, self.size, self._latest, self._due
+        fold, own, there = kind.fold, False, None
+        for row, event, told in opened:
+            if event is None:
+                # Of its categories one was erased: it says nothing any more.
+                state = skipped(kind, state)
+                continue
+            if told.resident != there:
+                there = told.resident
+                self.about.add(there)
+                if self._is_erased(there):
+                    return False
+            at = told.at
+            after = fold(state, event, at, own)
+            # Made here, and shown to nobody: until a mark keeps it the next event may write into it.
+            own = own or after is not state
+            state = after
+            size += len(row[4])
+            latest = max(latest, at)
+            if row[2] >= due:
+                self.marking.note(row, latest, state, size - self._since)
+                due, self._since, own = self.marking.due, size, False
+        self.state, self.size, self._latest, self._due = state, size, latest, due
+        return True
 
 
 class Loader:
@@ -231,61 +271,28 @@ class Loader:
         return self._folded(stream)
 
     def _folded(self, stream: str) -> Entry:
-        kind = aggregate_of(stream)
-        marking = Marking(self._hot, self._codec, stream) if kind is PLAN else None
-        # What is marked already is not marked again.
-        due = 0 if marking is None or marking.found else marking.due
-        read = _Read()
-        state: Any = None
-        latest: datetime | None = None
-        size = since = ENTRY_BYTES_MIN
-        there = None
-        about: set[str] = set()
-        for row, event, told in self._codec.read(stream, self._rows(stream, read)):
-            if event is None:
-                # Of its categories one was erased: it says nothing any more.
-                state = skipped(kind, state)
-                continue
-            if told.resident != there:
-                there = told.resident
-                about.add(there)
-                if self._codec.is_erased(there):
-                    return self._of_nobody(stream)
-            _, _, version, _, stored = row
-            at = told.at
-            state = evolve_at(kind, state, event, at)
-            size += len(stored)
-            if latest is None or latest < at:
-                latest = at
-            if due and version >= due and marking is not None:
-                marking.note(row, latest, state, size - since)
-                due, since = marking.due, size
-        if marking is not None:
-            marking.keep()
+        fold = _Fold(stream, Marking(self._hot, self._codec, stream), self._codec.is_erased)
+        # It only grows: what the last page ends with is all there was at its moment.
+        while True:
+            as_of, rows = self._reader.tail(stream, fold.version, ROWS_PER_PAGE)
+            if not fold.page(self._codec.read(stream, rows)):
+                return self._of_nobody(stream)
+            if rows:
+                fold.version = rows[-1].version
+            if len(rows) < ROWS_PER_PAGE:
+                break
+        fold.marking.keep()
         # Again: it may have begun meanwhile.
-        if any(map(self._codec.is_erased, about)):
+        if any(map(self._codec.is_erased, fold.about)):
             return self._of_nobody(stream)
-        entry = Entry(state, read.version, read.as_of, size)
-        if size >= LOADED_MIN:
+        entry = Entry(fold.state, fold.version, as_of, fold.size)
+        if fold.size >= LOADED_MIN:
             entry.grow(0)
         return entry
 
     def _of_nobody(self, stream: str) -> Entry:
         as_of, version = self._reader.last_version(stream)
         return Entry(None, version, as_of, ENTRY_BYTES_MIN)
-
-    def _rows(self, stream: str, read: _Read) -> Iterator[Row]:
-        """Yield the events of a stream, a page in memory at a time.
-
-        It only grows: what the last page ends with is all there was at its moment.
-        """
-        while True:
-            read.as_of, rows = self._reader.tail(stream, read.version, ROWS_PER_PAGE)
-            yield from rows
-            if rows:
-                read.version = rows[-1].version
-            if len(rows) < ROWS_PER_PAGE:
-                return
 
 
 class Recent:

@@ -11,7 +11,7 @@ import pytest
 
 from exchange.errors import StoreUnavailable
 from exchange.store.lease import PostgresLease, Tenure, alone_while_opening, lease_of, pass_on
-from exchange.store.postgres import LEASE, PostgresRecorder, found_version
+from exchange.store.postgres import LEASE, SCHEMA_VERSION, PostgresRecorder, found_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,5 +168,5 @@ def test_a_store_of_before_the_lease_is_taken_forward(dsn: str) -> None:
     with pytest.raises(StoreUnavailable):
         lease_of(dsn)
     PostgresRecorder(dsn, forward=True).close()
-    assert (found_version(dsn), lease_of(dsn).term) == (4, 0)
+    assert (found_version(dsn), lease_of(dsn).term) == (SCHEMA_VERSION, 0)
     assert len(LEASE) == 2

@@ -181,6 +181,7 @@ PLAN: Final[Aggregate] = aggregate(
         ElementsReceived: elements_received,
     },
     stamp=stamped,
+    folds=folding.FOLDS,
     # Versions are those of the stream: a yes is to what stood at one, also where what stood there is gone.
     counted=lambda plan: with_changes(plan, version=plan.version + 1),
 )

@@ -5,10 +5,12 @@ Source: the domain's design section 4.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
-from exchange.domain.kernel import Event, Evolver, changer, maker, with_changes
+from exchange.domain.kernel import Event, Evolver, Fold, changer, maker, with_changes
 from exchange.domain.plan.earlier import chained
 from exchange.domain.plan.elements import (
     Care,
@@ -75,34 +77,55 @@ def _conversation_recorded(state: PlanState, event: ConversationRecorded) -> Pla
 
 # A plan of many years holds more of these than of all else.
 _situations_changed: Final = changer(PlanState, "version", "situations")
+_put_version: Final = PlanState.version.__set__  # type: ignore[attr-defined,misc] # of a slot
+_put_situations: Final = PlanState.situations.__set__  # type: ignore[attr-defined,misc] # of a slot
 _chain: Final = chained(Situation)
+_domain: Final = attrgetter("life_domain")
 _situation: Final = maker(
     Situation,
     *("life_domain", "description", "strengths", "score", "judge_date", "earlier_scores"),
-    *("earlier_judge_dates", "source", "own_network", "origin", "category"),
+    *("earlier_judge_dates", "source", "own_network", "origin", "category", "recorded", "written"),
 )
 
 
 def _situation_described(state: PlanState, event: SituationDescribed) -> PlanState:
-    origin, life_domain = origin_of(event.task, event.organisation), event.life_domain
-    beside, others, replaced = event.beside, [], []
-    for each in state.situations:
-        # What another desk described stays, and what was kept from the author: nobody replaces words unseen.
-        if each.life_domain != life_domain or each.origin != origin or beside:
-            others.append(each)
-        else:
-            replaced.append(each)
+    after: PlanState = _situations_changed(state, state.version + 1, _described(state, event, None, 0))
+    return after
+
+
+def _situation_recorded(state: PlanState, event: SituationDescribed, at: datetime, own: bool) -> PlanState:  # noqa: FBT001 -- as the kernel asks
+    """Fold a description recorded at a moment: as `evolve`, and then `stamped`, would.
+
+    What it brings is all that is noted: what else stays is the same object, and what went is gone.
+    """
+    version = state.version + 1
+    situations = _described(state, event, at, version)
+    if own:
+        _put_version(state, version)
+        _put_situations(state, situations)
+        return state
+    after: PlanState = _situations_changed(state, version, situations)
+    return after
+
+
+def _described(
+    state: PlanState, event: SituationDescribed, at: datetime | None, written: int
+) -> tuple[Situation, ...]:
+    origin, life_domain, was = origin_of(event.task, event.organisation), event.life_domain, state.situations
+    # What another desk described stays, and what was kept from the author: nobody replaces words unseen.
+    domains = [] if event.beside else [*map(_domain, was)]
+    found = domains.count(life_domain)
     scores: Any = ()
     days: Any = ()
-    if len(replaced) == 1:
-        (was,) = replaced
-        scores = days = _chain(was, was.score, was.judge_date)
-    else:
-        # Two, where one was described beside the other.
-        for was in replaced:
-            scores += (*was.earlier_scores, was.score)
-            days += (*was.earlier_judge_dates, was.judge_date.isoformat())
-        scores, days = scores[-EARLIER_MAX:], days[-EARLIER_MAX:]
+    others = was
+    if found == 1:
+        place = domains.index(life_domain)
+        one = was[place]
+        if one.origin == origin:
+            others = was[:place] + was[place + 1 :]
+            scores = days = _chain(one, one.score, one.judge_date)
+    elif found:
+        others, scores, days = _replaced(was, life_domain, origin)
     situation = _situation(
         life_domain,
         event.description,
@@ -115,9 +138,31 @@ def _situation_described(state: PlanState, event: SituationDescribed) -> PlanSta
         event.own_network,
         origin,
         category_of(life_domain),
+        at,
+        written,
     )
-    after: PlanState = _situations_changed(state, state.version + 1, (*others, situation))
-    return after
+    return (*others, situation)
+
+
+def _replaced(
+    was: tuple[Situation, ...], life_domain: str, origin: str
+) -> tuple[tuple[Situation, ...], Any, Any]:
+    """Return what stays where several describe a domain, and the scores and days of what goes."""
+    others: list[Situation] = []
+    replaced: list[Situation] = []
+    for each in was:
+        (replaced if each.life_domain == life_domain and each.origin == origin else others).append(each)
+    if len(replaced) == 1:
+        (one,) = replaced
+        chain = _chain(one, one.score, one.judge_date)
+        return (*others,), chain, chain
+    scores: tuple[int, ...] = ()
+    days: tuple[str, ...] = ()
+    # Two, where one was described beside the other.
+    for one in replaced:
+        scores += (*one.earlier_scores, one.score)
+        days += (*one.earlier_judge_dates, one.judge_date.isoformat())
+    return (*others,), scores[-EARLIER_MAX:], days[-EARLIER_MAX:]
 
 
 def _goal_set(state: PlanState, event: GoalSet) -> PlanState:
@@ -196,3 +241,5 @@ EVOLVERS: Final[Mapping[type[Event], Evolver]] = MappingProxyType(
         SupportStopped: _support_stopped,
     }
 )
+# Of what there is most of: folded and stamped in one step.
+FOLDS: Final[Mapping[type[Event], Fold]] = MappingProxyType({SituationDescribed: _situation_recorded})
