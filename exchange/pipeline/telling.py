@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
     from exchange.pipeline.sealed import Sight
+    from exchange.pipeline.shapes import Shape
     from exchange.pipeline.walk import EvaluationWalk, Group, ReadWalk, View, Walk
     from exchange.store.codec import Asked
 
@@ -62,6 +63,7 @@ class Judged(NamedTuple):
     verdict: Verdict
     decision_id: str
     position: int  # of the facts
+    shape: Shape | None = None  # of the fields of the facts, where it was found
 
     @property
     def stream(self) -> str:
@@ -94,7 +96,7 @@ def tell(
     if apart:
         own = tuple(field for field in judged.facts.fields or () if field.name not in apart)
         facts = replace(judged.facts, fields=own)
-        shown = judged._replace(facts=facts, verdict=judge_and_tell(facts, register)[1])
+        shown = judged._replace(facts=facts, verdict=judge_and_tell(facts, register)[1], shape=None)
     fields = frozenset(name for name, one in unsealed.fields.items() if one.release)
     whole = all(group.apart or group.fact.name in fields for group in groups)
     return Telling(shown, fields, unsealed.permitted and (whole or walk.allow_partial))
@@ -138,8 +140,10 @@ def record_decision(
         verdict=judged.verdict,
         facts_position=judged.position,
         refused_whole=refused_whole,
+        shape=judged.shape,
     )
-    meta = meta_of(walk, judged, categories_of(judged.facts), answered)
+    categories = categories_of(judged.facts) if judged.shape is None else judged.shape.asked
+    meta = meta_of(walk, judged, categories, answered)
     return overlay.append([(judged.stream, [event])], meta)
 
 

@@ -19,6 +19,7 @@ from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.keys.sealing import envelope, open_sealed, seal
 from exchange.ledger.leaf import Signed  # noqa: TC001 -- as for datetime
+from exchange.store.packed import PACKS, UNPACKS
 from exchange.store.typed import READINGS, Openers, Told
 from exchange.store.upcasts import UPCASTS
 
@@ -199,7 +200,8 @@ class Codec:
             parts: dict[str, dict[str, Any]] = {}
             for name, category in sealed_in.items():
                 parts.setdefault(category, {})[name] = getattr(event, name)
-            stored.s = [_seal(keys[category], part, place) for category, part in parts.items()]
+            pack = PACKS.get(kind.TOPIC, dict)
+            stored.s = [_seal(keys[category], pack(part), place) for category, part in parts.items()]
         if meta.necessity and resident:
             stored.n = _seal(keys[NECESSITY_CATEGORY], meta.necessity, place, label="necessity")
         return _encode(stored)
@@ -350,7 +352,7 @@ def _by_maps(row: Row, openers: Openers) -> tuple[Event | None, Told]:
 
 def _words(opened: bytes, topic: str, stream: str) -> dict[str, Any]:
     try:
-        return _decode_map(opened)
+        return UNPACKS.get(topic, _decode_map)(opened)
     except ValueError as error:
         raise _unknown_shape(topic, stream) from error
 
