@@ -36,7 +36,7 @@ FORM: Final = 3
 CATEGORY_SETS_MAX: Final = 1_024
 
 _encode = msgspec.json.Encoder(order="sorted").encode
-_seals_of = attrgetter("sealed")
+_seals_of, _release_of = attrgetter("sealed"), attrgetter("release")
 
 
 def _defaults(kind: type[Facts | Field | Consent]) -> tuple[tuple[str, object], ...]:
@@ -126,7 +126,8 @@ def decided(
     leaves = not (refused_whole or released_nothing)
     names = [field.name for field in facts.fields or ()] if shape is None else shape.names
     # Judged field by field in this order, or not at all: what R01 refuses has no verdict on a field.
-    passes = [leaves and one.release for one in verdict.fields.values()] or [False] * len(names)
+    passes = [*map(_release_of, verdict.fields.values())] if leaves else []
+    passes = passes or [False] * len(names)
     assert facts.now is not None
     return DisclosureDecided(
         resident=subject.resident,

@@ -86,7 +86,9 @@ def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, stan
     groups = walk.groups(seen, walk.fields)
     shape = shape_of([group.fact for group in groups])
     fields = shape.sealed_by(kept.paths)
-    return Sight(seen, groups, fields, shape, kept.collections if walk.collections else NOTHING_HIDDEN, kept.links)
+    return Sight(
+        seen, groups, fields, shape, kept.collections if walk.collections else NOTHING_HIDDEN, kept.links
+    )
 
 
 def decided_on(walk: CommandWalk, view: View, subject: Subject, standing: Standing) -> View:

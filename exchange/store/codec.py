@@ -20,7 +20,7 @@ from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.keys.sealing import envelope, open_sealed, seal
 from exchange.ledger.leaf import Signed  # noqa: TC001 -- as for datetime
 from exchange.store.packed import PACKS, UNPACKS
-from exchange.store.typed import READINGS, Openers, Told
+from exchange.store.typed import READINGS, Openers, Told, reader_without
 from exchange.store.upcasts import UPCASTS
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ def _clear_names(topic: str, sealed: tuple[str, ...]) -> tuple[str, ...]:
 
 _encode = msgspec.json.Encoder().encode
 _decode_stored = msgspec.json.Decoder(Stored).decode
+# What is sealed is passed over, not turned into bytes.
+_decode_unsealed = reader_without(Stored, "s", "n")
 _decode_outline = msgspec.json.Decoder(_Outlined).decode
 _convert = msgspec.convert
 _decode_told = msgspec.json.Decoder(Told).decode
@@ -155,10 +157,7 @@ class Codec:
         They are pending until the key store's flush. Raises KeyDestroyed or KeyUnavailable.
         """
         resident, obtain = event.resident, self._keys.obtain
-        keys: dict[str, DataKey] = {}
-        for category in event.sealed_fields().values():
-            if category not in keys:
-                keys[category] = obtain(resident, category)
+        keys = {category: obtain(resident, category) for category in {*event.sealed_fields().values()}}
         if meta.necessity and resident and NECESSITY_CATEGORY not in keys:
             keys[NECESSITY_CATEGORY] = obtain(resident, NECESSITY_CATEGORY)
         return keys
@@ -250,7 +249,7 @@ class Codec:
     @staticmethod
     def decode_clear(state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
         """Read only what is not sealed: the clear fields, the walk's words, the event id."""
-        stored, event_id = _parse(_decode_stored, state, stream, topic)
+        stored, event_id = _parse(_decode_unsealed, state, stream, topic)
         return stored.d | ({"resident": stored.r} if stored.r else {}), _meta_of(stored), event_id
 
     def is_erased(self, resident: str) -> bool:
