@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import fields as dataclass_fields
 from functools import lru_cache
-from operator import attrgetter, getitem
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain.kernel import maker, with_changes
@@ -174,7 +174,7 @@ def _judge_fields(
         reasons = (*of_request, *by_category, *by_mark, *by_name)
         found[kind] = _judged(reasons, hides[False]), _judged(reasons, hides[True])
     # One step for all: a field that is released takes as long as one that is not.
-    pairs = [*map(getitem, map(found.__getitem__, alike), map(_seal_of, asked))]
+    pairs = [found[kind][sealed] for kind, sealed in zip(alike, map(_seal_of, asked), strict=True)]
     if facts.need_fields is not None:
         pairs = _by_name(facts, basis, rules, pairs)
     names = [*map(_name_of, asked)]
@@ -236,7 +236,7 @@ def _verdict(
         if (basis.consent_kind or basis.subject_access) and facts.consent is not MISSING
         else None
     )
-    return _made_verdict(
+    made: Verdict = _made_verdict(
         outcome,
         ((f"P-{basis.id}",), tuple(sorted(reasons)))[withheld],
         judged.fields,
@@ -247,6 +247,7 @@ def _verdict(
         0 if consent is None else consent.version,
         register.policy_hash,
     )
+    return made
 
 
 def _obligations(facts: Facts, basis: LegalBasis, reasons: set[str], *, denied: bool) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def permitted(
     shown, fields = telling.shown.verdict, judged.verdict.fields
     told = {*compress(map(_path_of, sight.groups), map(telling.fields.__contains__, sight.shape.names))}
     ends = words.TTL_60M in shown.obligations
-    return _made_outcome(
+    outcome: ReadOutcome = _made_outcome(
         judged.decision_id,
         position,
         frozenset(compress(fields, map(_release_of, fields.values()))),
@@ -135,6 +135,7 @@ def permitted(
         sight.links,
         walk.now + BREAK_GLASS_LASTS if ends else None,
     )
+    return outcome
 
 
 def record_decision(

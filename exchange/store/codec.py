@@ -137,7 +137,6 @@ def _clear_names(topic: str, sealed: tuple[str, ...]) -> tuple[str, ...]:
 
 _encode = msgspec.json.Encoder().encode
 _decode_stored = msgspec.json.Decoder(Stored).decode
-# What is sealed is passed over, not turned into bytes.
 _decode_unsealed = reader_without(Stored, "s", "n")
 _decode_outline = msgspec.json.Decoder(_Outlined).decode
 _convert = msgspec.convert
@@ -157,7 +156,8 @@ class Codec:
         They are pending until the key store's flush. Raises KeyDestroyed or KeyUnavailable.
         """
         resident, obtain = event.resident, self._keys.obtain
-        keys = {category: obtain(resident, category) for category in {*event.sealed_fields().values()}}
+        named = dict.fromkeys(event.sealed_fields().values())
+        keys = {category: obtain(resident, category) for category in named}
         if meta.necessity and resident and NECESSITY_CATEGORY not in keys:
             keys[NECESSITY_CATEGORY] = obtain(resident, NECESSITY_CATEGORY)
         return keys

@@ -106,9 +106,8 @@ def reader_without(kind: type[_Shape], *names: str) -> Callable[[bytes], _Shape]
         for one in msgspec.structs.fields(kind)
         if one.name not in names
     ]
-    read: Callable[[bytes], _Shape] = msgspec.json.Decoder(
-        msgspec.defstruct(f"{kind.__name__}Without", parts)  # type: ignore[arg-type] # of one shape or the other
-    ).decode
+    left: Any = msgspec.defstruct(f"{kind.__name__}Without", parts)
+    read: Callable[[bytes], _Shape] = msgspec.json.Decoder(left).decode
     return read
 
 
