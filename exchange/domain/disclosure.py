@@ -14,15 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Final
 
-from exchange.domain.kernel import (
-    Aggregate,
-    AuthoredCommand,
-    Command,
-    Events,
-    ResidentEvent,
-    aggregate,
-    quickly_made,
-)
+from exchange.domain.kernel import Aggregate, AuthoredCommand, Command, Events, ResidentEvent, aggregate
 from exchange.domain.obligations import WITH_REMARK, Duty, DutyOutcome, EntryDuty, outcomes_of
 from exchange.domain.shape import member_fault, oin_fault, refuse_faults, text_fault, token_fault
 from exchange.domain.values import Author, DisclosureOutcome
@@ -46,7 +38,6 @@ class AbortReason(StrEnum):
 # --- events -----------------------------------------------------------------------------------------
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisclosureDecided(ResidentEvent):
     """The gate's decision. `request` is JSON of the judged facts; `subject` the plan or case asked about."""

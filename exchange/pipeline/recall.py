@@ -35,7 +35,7 @@ def facts_of(text: str) -> Facts:
     """Return the facts of a recorded request. Raises HistoryUnreadable for a form or fact unknown here."""
     try:
         return _facts_of(_decode(text))
-    except (msgspec.DecodeError, AttributeError, TypeError, ValueError) as error:
+    except (msgspec.DecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise HistoryUnreadable("a recorded decision has a request that is not of its form") from error
 
 
