@@ -174,7 +174,7 @@ class LawfulAudit:
             return ["fields left though the decision was no", *_leaf_faults(event, row, leaf)]
         try:
             asked = _read_asked(event.request)
-        except (ValueError, TypeError):
+        except (AttributeError, TypeError, ValueError):
             return ["what was asked cannot be read"]
         basis = self._basis(event)
         if basis is None:
