@@ -154,7 +154,7 @@ def _judge_fields(
     # One of each kind; in whatever order, for each is judged by itself.
     kinds = dict(zip(alike, asked, strict=True))
     # Who reads what is sealed is asked as often whether anything is.
-    hides = [sealed_to_this_reader(sealed, facts) for sealed in (False, True)]
+    seals = [sealed_to_this_reader(sealed, facts) for sealed in (False, True)]
     unnamed = rules.name if facts.need_fields is None else ()
     of_category: dict[str, list[str]] = {}
     of_marks: dict[object, list[str]] = {}
@@ -172,7 +172,7 @@ def _judge_fields(
         # Where no fields are named as needed, a name says nothing: then it is asked once as well.
         by_name = [rule for rule, withholds in unnamed if withholds(field, facts, basis)]
         reasons = (*of_request, *by_category, *by_mark, *by_name)
-        found[kind] = _judged(reasons, hides[False]), _judged(reasons, hides[True])
+        found[kind] = _judged(reasons, seals[False]), _judged(reasons, seals[True])
     # One step for all: a field that is released takes as long as one that is not.
     pairs = [found[kind][sealed] for kind, sealed in zip(alike, map(_seal_of, asked), strict=True)]
     if facts.need_fields is not None:
