@@ -7,10 +7,12 @@ Source: GDPR 5(2), 25; the rules cite their own articles.
 
 from __future__ import annotations
 
+from dataclasses import fields as dataclass_fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exchange.domain.kernel import with_changes
+from exchange.domain.kernel import maker, with_changes
 from exchange.gate import vocabulary as words
 from exchange.gate.entry import NO_BASIS, LegalBasis
 from exchange.gate.model import MISSING, Facts, Field, FieldVerdict, Outcome, Verdict
@@ -26,6 +28,8 @@ from exchange.gate.rules_field import sealed_to_this_reader
 from exchange.gate.rules_request import break_glass_unfounded, missing_for_any_basis, missing_for_basis
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from exchange.gate.register import Register
 
 RELEASED: Final = FieldVerdict(release=True)
@@ -33,6 +37,32 @@ RULE_SETS_MAX: Final = 4_096
 # Of a whole request, in an emergency or not: nothing is withheld, something is, nothing leaves.
 _ORDINARY: Final = (Outcome.PERMIT, Outcome.PARTIAL, Outcome.DENY)
 _EMERGENCY: Final = (Outcome.PERMIT_BREAK_GLASS, Outcome.PARTIAL_BREAK_GLASS, Outcome.DENY)
+_alike_of, _name_of, _seal_of = attrgetter("alike"), attrgetter("name"), attrgetter("sealed")
+_as_it_is, _without_seal = attrgetter("as_it_is"), attrgetter("without_seal")
+_rules_of, _release_of = attrgetter("as_it_is.rules"), attrgetter("as_it_is.release")
+_unsealed_rules_of = attrgetter("without_seal.rules")
+_unsealed_release_of = attrgetter("without_seal.release")
+
+
+_made_verdict = maker(Verdict, *(field.name for field in dataclass_fields(Verdict)))
+
+
+class _Pair:
+    """What a field came to, and would have without its seal. Made once: two that are equal are one."""
+
+    __slots__ = ("as_it_is", "without_seal")
+
+    def __init__(self, as_it_is: FieldVerdict, without_seal: FieldVerdict) -> None:
+        self.as_it_is: Final = as_it_is
+        self.without_seal: Final = without_seal
+
+
+class _Judged(NamedTuple):
+    """The fields of a request by name, the rules that withhold any of them, and whether any is released."""
+
+    fields: dict[str, FieldVerdict]
+    rules: frozenset[str]
+    gives: bool
 
 
 def judge(facts: Facts, register: Register) -> Verdict:
@@ -104,8 +134,8 @@ def _judge(facts: Facts, register: Register, *, tell: bool) -> tuple[Verdict, Ve
     if basis is None:
         basis, found = NO_BASIS, ["R04"]
     found += [name for name, denies in rules.request if denies(facts, basis)]
-    fields, told = _judge_fields(facts, basis, rules, tuple(found))
-    verdict = _verdict(facts, basis, register, found, fields)
+    verdicts, told = _judge_fields(facts, basis, rules, tuple(found))
+    verdict = _verdict(facts, basis, register, found, verdicts)
     if not tell:
         return verdict, verdict
     return verdict, _verdict(facts, basis, register, found, told)
@@ -113,17 +143,23 @@ def _judge(facts: Facts, register: Register, *, tell: bool) -> tuple[Verdict, Ve
 
 def _judge_fields(
     facts: Facts, basis: LegalBasis, rules: RuleSet, of_request: tuple[str, ...]
-) -> tuple[dict[str, FieldVerdict], dict[str, FieldVerdict]]:
-    """Judge each field by itself; return the verdicts, and those of the same fields without any seal.
+) -> tuple[_Judged, _Judged]:
+    """Judge the fields; return the verdicts, and those of the same fields without any seal.
 
-    Raises ValueError if two fields bear one name.
+    Each is judged by itself, those that are alike at once: the same rules withhold them. Raises ValueError if
+    two fields bear one name.
     """
     asked: tuple[Field, ...] = facts.fields or ()
-    fields: dict[str, FieldVerdict] = {}
-    told: dict[str, FieldVerdict] = {}
+    alike = [*map(_alike_of, asked)]
+    # One of each kind; in whatever order, for each is judged by itself.
+    kinds = dict(zip(alike, asked, strict=True))
+    # Who reads what is sealed is asked as often whether anything is.
+    seals = [sealed_to_this_reader(sealed, facts) for sealed in (False, True)]
+    unnamed = rules.name if facts.need_fields is None else ()
     of_category: dict[str, list[str]] = {}
     of_marks: dict[object, list[str]] = {}
-    for field in asked:
+    found: dict[object, tuple[_Pair, _Pair]] = {}
+    for kind, field in kinds.items():
         by_category = of_category.get(field.category)
         if by_category is None:
             by_category = [rule for rule, withholds in rules.category if withholds(field, facts, basis)]
@@ -133,20 +169,48 @@ def _judge_fields(
         if by_mark is None:
             by_mark = [rule for rule, withholds in rules.mark if withholds(field, facts, basis)]
             of_marks[marks] = by_mark
-        by_name = [rule for rule, withholds in rules.name if withholds(field, facts, basis)]
-        # One step for all: a field that is released takes as long as one that is not.
-        fields[field.name], told[field.name] = _judged(
-            (*of_request, *by_category, *by_mark, *by_name), sealed_to_this_reader(field, facts)
-        )
+        # Where no fields are named as needed, a name says nothing: then it is asked once as well.
+        by_name = [rule for rule, withholds in unnamed if withholds(field, facts, basis)]
+        reasons = (*of_request, *by_category, *by_mark, *by_name)
+        found[kind] = _judged(reasons, seals[False]), _judged(reasons, seals[True])
+    # One step for all: a field that is released takes as long as one that is not.
+    pairs = [found[kind][sealed] for kind, sealed in zip(alike, map(_seal_of, asked), strict=True)]
+    if facts.need_fields is not None:
+        pairs = _by_name(facts, basis, rules, pairs)
+    names = [*map(_name_of, asked)]
+    fields = dict(zip(names, map(_as_it_is, pairs), strict=True))
     if len(fields) != len(asked):
         raise ValueError("two fields bear one name")
-    return fields, told
+    # What all of them came to is what the different ones did: few, of however many fields.
+    each = {*pairs}
+    return (
+        _Judged(fields, frozenset().union(*map(_rules_of, each)), any(map(_release_of, each))),
+        _Judged(
+            dict(zip(names, map(_without_seal, pairs), strict=True)),
+            frozenset().union(*map(_unsealed_rules_of, each)),
+            any(map(_unsealed_release_of, each)),
+        ),
+    )
+
+
+def _by_name(facts: Facts, basis: LegalBasis, rules: RuleSet, pairs: Sequence[_Pair]) -> list[_Pair]:
+    """Return the verdicts with what withholds a field for its name, which is only where names are given."""
+    return [
+        _judged(
+            (
+                *pair.without_seal.rules,
+                *[rule for rule, withholds in rules.name if withholds(field, facts, basis)],
+            ),
+            SEAL in pair.as_it_is.rules,
+        )
+        for field, pair in zip(facts.fields or (), pairs, strict=True)
+    ]
 
 
 @lru_cache(maxsize=RULE_SETS_MAX)
-def _judged(rules: tuple[str, ...], sealed: bool) -> tuple[FieldVerdict, FieldVerdict]:  # noqa: FBT001 -- a key of the cache
+def _judged(rules: tuple[str, ...], sealed: bool) -> _Pair:  # noqa: FBT001 -- a key of the cache
     """Return the verdict on a field that these rules withhold, and the one without its seal."""
-    return _withheld_by({*rules, SEAL} if sealed else {*rules}), _withheld_by({*rules})
+    return _Pair(_withheld_by({*rules, SEAL} if sealed else {*rules}), _withheld_by({*rules}))
 
 
 def _withheld_by(rules: set[str]) -> FieldVerdict:
@@ -158,35 +222,32 @@ def _verdict(
     basis: LegalBasis,
     register: Register,
     of_request: list[str],
-    fields: dict[str, FieldVerdict],
+    judged: _Judged,
 ) -> Verdict:
-    reasons = set(of_request)
-    released = 0
-    for verdict in fields.values():
-        released += verdict.release
-        reasons.update(verdict.rules)
+    reasons = {*of_request, *judged.rules}
     breaking_glass = basis.break_glass and facts.break_glass is not None
     # Looked up, not branched to: what a seal makes of an outcome takes the steps of what it was without one.
     withheld = bool(reasons)
     # What the whole request is refused for withholds each of its fields.
-    denied = withheld & (not released)
+    denied = withheld & (not judged.gives)
     outcome = (_EMERGENCY if breaking_glass else _ORDINARY)[withheld + denied]
     consent = (
         facts.consent
         if (basis.consent_kind or basis.subject_access) and facts.consent is not MISSING
         else None
     )
-    return Verdict(
-        outcome=outcome,
-        rules=((f"P-{basis.id}",), tuple(sorted(reasons)))[withheld],
-        fields=fields,
-        obligations=_obligations(facts, basis, reasons, denied=denied),
-        basis_id=basis.id,
-        basis_version=basis.version,
-        consent_id="" if consent is None else consent.consent_id,
-        consent_version=0 if consent is None else consent.version,
-        policy_hash=register.policy_hash,
+    made: Verdict = _made_verdict(
+        outcome,
+        ((f"P-{basis.id}",), tuple(sorted(reasons)))[withheld],
+        judged.fields,
+        _obligations(facts, basis, reasons, denied=denied),
+        basis.id,
+        basis.version,
+        "" if consent is None else consent.consent_id,
+        0 if consent is None else consent.version,
+        register.policy_hash,
     )
+    return made
 
 
 def _obligations(facts: Facts, basis: LegalBasis, reasons: set[str], *, denied: bool) -> tuple[str, ...]:

@@ -38,8 +38,20 @@ class Missing(Enum):
 MISSING: Final = Missing.MISSING
 
 
+# As many as are told apart at once: with more, what was alike is looked at anew.
+ALIKE_MAX: Final = 4_096
+_alike: dict[tuple[object, ...], object] = {}
+
+
+class _Alike:
+    """Has room for what is found once of a field."""
+
+    __slots__ = ("_found_alike",)
+    _found_alike: object
+
+
 @dataclass(frozen=True, slots=True)
-class Field:
+class Field(_Alike):
     """One labelled piece of a resident's data. Its `provider` and `acquired_for` override the request's."""
 
     name: str
@@ -51,6 +63,18 @@ class Field:
     staff_name: bool = False
     provider: str | None = None
     acquired_for: str | None = None
+
+    @property
+    def alike(self) -> object:
+        """One object for all fields of the same category and marks: the same rules withhold these."""
+        try:
+            found: object = self._found_alike
+        except AttributeError:
+            if len(_alike) >= ALIKE_MAX:
+                _alike.clear()
+            found = _alike.setdefault((self.category, *self.marks), object())
+            object.__setattr__(self, "_found_alike", found)
+        return found
 
     @property
     def marks(self) -> tuple[object, ...]:

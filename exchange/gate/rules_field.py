@@ -107,12 +107,12 @@ def secrecy_stands(field: Field, facts: Facts, basis: LegalBasis) -> bool:
     return basis.secrecy == "NONE" or (basis.secrecy == "DIRECT" and facts.directly_involved is not True)
 
 
-def sealed_to_this_reader(field: Field, facts: Facts) -> bool:
+def sealed_to_this_reader(sealed: bool, facts: Facts) -> bool:  # noqa: FBT001 -- the fact that the rule is about
     """R26, GDPR 32: only a named reader of the compartment; nothing overrides it.
 
     Both are looked at, whatever the first is: sealed and absent take the same steps.
     """
-    return field.sealed & (words.SEALED_READER not in facts.roles)
+    return sealed & (words.SEALED_READER not in facts.roles)
 
 
 def third_partys_data(field: Field, _facts: Facts, basis: LegalBasis) -> bool:

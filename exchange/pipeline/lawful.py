@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from exchange.domain.asked_fields import listed
 from exchange.domain.consent_events import ConsentGiven, ConsentRefused, ConsentRequested, ConsentWithdrawn
 from exchange.domain.disclosure import DeliveryAborted, DisclosureDecided, DisclosureDelivered
 from exchange.errors import HistoryUnreadable, KeyDestroyed, ProofInvalid
@@ -66,6 +67,7 @@ class _Asked(msgspec.Struct):
     """What of a recorded request is compared here; the rest is the gate's."""
 
     fields: list[_AskedField] = []
+    asked: dict[str, Any] | None = None  # the fields, where what they share is told once
     recipient: str = ""
     recipient_id: str = ""
 
@@ -79,7 +81,15 @@ class _Word:
     ended: bool = False
 
 
-_read_asked = msgspec.json.Decoder(_Asked).decode
+_decode_asked = msgspec.json.Decoder(_Asked).decode
+
+
+def _read_asked(text: str) -> _Asked:
+    """Return what was asked. Raises ValueError or TypeError where it cannot be read."""
+    asked = _decode_asked(text)
+    if asked.asked is not None:
+        asked.fields = msgspec.convert(listed(asked.asked), list[_AskedField])
+    return asked
 
 
 class LawfulAudit:
@@ -164,7 +174,7 @@ class LawfulAudit:
             return ["fields left though the decision was no", *_leaf_faults(event, row, leaf)]
         try:
             asked = _read_asked(event.request)
-        except msgspec.MsgspecError:
+        except (AttributeError, TypeError, ValueError):
             return ["what was asked cannot be read"]
         basis = self._basis(event)
         if basis is None:

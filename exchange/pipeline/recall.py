@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from exchange.domain.asked_fields import listed
 from exchange.errors import HistoryUnreadable
 from exchange.gate.judge import judge_to_record
 from exchange.gate.model import BreakGlass, Consent, Facts, Field, FieldVerdict, Outcome, Verdict
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # What the walk always established was established as "no" where form 1 left it out.
 _ESTABLISHED: Final[dict[str, Any]] = {"case_relation": False, "speaks_for_self": False, "consent": None}
+# Each field by itself.
+_FORM_OF_FIELDS: Final = 2
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -32,7 +35,7 @@ def facts_of(text: str) -> Facts:
     """Return the facts of a recorded request. Raises HistoryUnreadable for a form or fact unknown here."""
     try:
         return _facts_of(_decode(text))
-    except (msgspec.DecodeError, AttributeError, TypeError, ValueError) as error:
+    except (msgspec.DecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise HistoryUnreadable("a recorded decision has a request that is not of its form") from error
 
 
@@ -40,8 +43,10 @@ def _facts_of(told: dict[str, Any]) -> Facts:
     form = told.pop("form", 1)
     if form == 1:
         told = _ESTABLISHED | ({"capable": False} if "age" in told else {}) | {"fields": []} | told
-    elif form != FORM:
+    elif form not in {_FORM_OF_FIELDS, FORM}:
         raise HistoryUnreadable("a recorded decision has a form this version does not know", form=str(form))
+    if form == FORM and "asked" in told:
+        told["fields"] = listed(told.pop("asked"), told.pop("sealed"))
     facts = _typed(Facts, told)
     if "fields" in told:
         facts["fields"] = tuple(Field(**_typed(Field, field)) for field in told["fields"])

@@ -19,7 +19,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from exchange.domain.kernel import with_changes
 from exchange.domain.limits.compartments import MEMBERSHIP, NOTHING_KEPT
 from exchange.domain.plan import as_seen
 from exchange.domain.plan.seen import Parts
@@ -35,7 +34,7 @@ from exchange.pipeline.facts import (
 from exchange.pipeline.heard import CONSENT_PREFIX
 from exchange.pipeline.hot import SCOPE_PREFIX
 from exchange.pipeline.past_plans import AsItWas
-from exchange.pipeline.remembered import ByObject
+from exchange.pipeline.shapes import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -43,9 +42,9 @@ if TYPE_CHECKING:
     from exchange.domain.limits.compartments import Kept
     from exchange.gate.model import Field
     from exchange.pipeline.facts import Standing
+    from exchange.pipeline.shapes import Shape
     from exchange.pipeline.walk import Caller, CommandWalk, EvaluationWalk, Group, ReadWalk, View, Walk
 
-FIELDS_KEPT_MAX: Final = 8_192
 NOTHING_HIDDEN: Final[frozenset[str]] = frozenset()
 # Of these streams a part can be kept.
 MEMBERSHIP_PREFIX: Final = "membership-"
@@ -59,7 +58,8 @@ class Sight(NamedTuple):
 
     view: View
     groups: Sequence[Group]
-    fields: Sequence[Field]
+    fields: tuple[Field, ...]
+    shape: Shape
     hidden: frozenset[str]  # collections that are sealed to the caller
     links: frozenset[str]  # recipients of whom he is not shown that they are on the case
 
@@ -84,8 +84,11 @@ def sight_of(walk: ReadWalk | EvaluationWalk, view: View, subject: Subject, stan
     blank = getattr(walk, "computed", False)
     seen = WithoutSealed(stands, kept, walk.collections, blank=blank, people=True)
     groups = walk.groups(seen, walk.fields)
-    fields = seal_fields([group.fact for group in groups], kept.paths)
-    return Sight(seen, groups, fields, kept.collections if walk.collections else NOTHING_HIDDEN, kept.links)
+    shape = shape_of([group.fact for group in groups])
+    fields = shape.sealed_by(kept.paths)
+    return Sight(
+        seen, groups, fields, shape, kept.collections if walk.collections else NOTHING_HIDDEN, kept.links
+    )
 
 
 def decided_on(walk: CommandWalk, view: View, subject: Subject, standing: Standing) -> View:
@@ -114,23 +117,6 @@ def kept_from(resident: Any, caller: Caller, role: str = "") -> Kept:  # noqa: A
         return NOTHING_KEPT
     kept: Kept = resident.compartments.kept_from(caller.recipient_id, caller.professional, role)
     return kept
-
-
-def seal_fields(fields: Sequence[Field], paths: frozenset[str]) -> Sequence[Field]:
-    """Mark the fields of sealed paths; as many steps where nothing is sealed."""
-    return [twins[path in paths] for path, twins in map(_twins_of, fields)]
-
-
-def _twins(field: Field) -> tuple[str, tuple[Field, Field]]:
-    """Return the path of a field, and the field as one that is not sealed and as one that is."""
-    return field.name.partition("[")[0], (
-        with_changes(field, sealed=False),
-        with_changes(field, sealed=True),
-    )
-
-
-# Made at once: a sealed field is there as long as one that is not.
-_twins_of: Final = ByObject(_twins, FIELDS_KEPT_MAX)
 
 
 class WithoutSealed:

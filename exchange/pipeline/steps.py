@@ -154,7 +154,7 @@ def run_read(
     provider = provider_of(overlay if subject.resident else sight.view, walk.anchor) or walk.caller.task
     facts = assemble(walk, standing, sight.fields, provider, register)
     verdict, unsealed = judge_and_tell(facts, register)
-    judged = Judged(subject, facts, owing(verdict, unsealed), fresh_id().hex(), overlay.position)
+    judged = Judged(subject, facts, owing(verdict, unsealed), fresh_id().hex(), overlay.position, sight.shape)
     telling = tell(walk, judged, unsealed, sight.groups, register)
     refused_whole = unsealed.permitted and not telling.passes
     gives = telling.passes and _gives(walk, sight, judged)

@@ -7,12 +7,15 @@ Source: the design's walk; GDPR 5(1)(c), 5(2), 25.
 
 from __future__ import annotations
 
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from datetime import timedelta
 from itertools import compress
+from operator import attrgetter, not_
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.domain import stream_of
+from exchange.domain.kernel import maker
 from exchange.domain.values import task_of
 from exchange.gate import vocabulary as words
 from exchange.gate.explain import explain, obligations_for_requester, rules_for_requester
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.facts import Subject
     from exchange.pipeline.overlay import Overlay
     from exchange.pipeline.sealed import Sight
+    from exchange.pipeline.shapes import Shape
     from exchange.pipeline.walk import EvaluationWalk, Group, ReadWalk, View, Walk
     from exchange.store.codec import Asked
 
@@ -43,6 +47,11 @@ UNKNOWN_RESIDENT: Final = "unknown"
 # TTL-60M: what was given in an emergency is used for an hour; after it the same need is a new claim.
 BREAK_GLASS_LASTS: Final = timedelta(minutes=60)
 NOT_COVERED: Final = ("R10",)
+_name_of, _path_of, _apart_of = attrgetter("fact.name"), attrgetter("path"), attrgetter("apart")
+_release_of = attrgetter("release")
+_made_outcome = maker(
+    ReadOutcome, *(field.name for field in dataclass_fields(ReadOutcome) if field.name != "beside")
+)
 WHOLE: Final = frozenset({Outcome.PERMIT, Outcome.PERMIT_BREAK_GLASS})
 
 
@@ -62,6 +71,7 @@ class Judged(NamedTuple):
     verdict: Verdict
     decision_id: str
     position: int  # of the facts
+    shape: Shape | None = None  # of the fields of the facts, where it was found
 
     @property
     def stream(self) -> str:
@@ -90,13 +100,15 @@ def tell(
 ) -> Telling:
     """Return what the caller is told: sealed and absent alike, and nothing of the rows kept apart."""
     shown = judged._replace(verdict=unsealed)
-    apart = {group.fact.name for group in groups if group.apart}
-    if apart:
+    names = judged.shape.names if judged.shape is not None else [*map(_name_of, groups)]
+    aside = [*map(_apart_of, groups)]
+    if any(aside):
+        apart = {*compress(names, aside)}
         own = tuple(field for field in judged.facts.fields or () if field.name not in apart)
         facts = replace(judged.facts, fields=own)
-        shown = judged._replace(facts=facts, verdict=judge_and_tell(facts, register)[1])
-    fields = frozenset(name for name, one in unsealed.fields.items() if one.release)
-    whole = all(group.apart or group.fact.name in fields for group in groups)
+        shown = judged._replace(facts=facts, verdict=judge_and_tell(facts, register)[1], shape=None)
+    fields = frozenset(compress(unsealed.fields, map(_release_of, unsealed.fields.values())))
+    whole = fields.issuperset(compress(names, map(not_, aside)))
     return Telling(shown, fields, unsealed.permitted and (whole or walk.allow_partial))
 
 
@@ -105,24 +117,25 @@ def permitted(
 ) -> ReadOutcome:
     """Return what a question that was permitted releases; `gives` tells whether a change is told."""
     shown, fields = telling.shown.verdict, judged.verdict.fields
-    told = {group.path for group in sight.groups if group.fact.name in telling.fields}
+    told = {*compress(map(_path_of, sight.groups), map(telling.fields.__contains__, sight.shape.names))}
     ends = words.TTL_60M in shown.obligations
-    return ReadOutcome(
-        decision_id=judged.decision_id,
-        position=position,
-        released=frozenset(compress(fields, [one.release for one in fields.values()])),
-        groups=sight.groups,
-        captured=walk.capture(sight.view),
-        verdict=judged.verdict,
-        withheld_paths=tuple(path for path in walk.fields if path not in told),
-        rules=rules_for_requester(shown),
-        obligations=obligations_for_requester(shown),
-        resident=judged.subject.resident,
-        hidden=sight.hidden,
-        gives=gives,
-        links=sight.links,
-        valid_until=walk.now + BREAK_GLASS_LASTS if ends else None,
+    outcome: ReadOutcome = _made_outcome(
+        judged.decision_id,
+        position,
+        frozenset(compress(fields, map(_release_of, fields.values()))),
+        sight.groups,
+        walk.capture(sight.view),
+        judged.verdict,
+        tuple([path for path in walk.fields if path not in told]),
+        rules_for_requester(shown),
+        obligations_for_requester(shown),
+        judged.subject.resident,
+        sight.hidden,
+        gives,
+        sight.links,
+        walk.now + BREAK_GLASS_LASTS if ends else None,
     )
+    return outcome
 
 
 def record_decision(
@@ -138,8 +151,10 @@ def record_decision(
         verdict=judged.verdict,
         facts_position=judged.position,
         refused_whole=refused_whole,
+        shape=judged.shape,
     )
-    meta = meta_of(walk, judged, categories_of(judged.facts), answered)
+    categories = categories_of(judged.facts) if judged.shape is None else judged.shape.asked
+    meta = meta_of(walk, judged, categories, answered)
     return overlay.append([(judged.stream, [event])], meta)
 
 

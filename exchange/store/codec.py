@@ -19,7 +19,8 @@ from exchange.errors import HistoryUnreadable, KeyDestroyed
 from exchange.keys.datakey import LEDGER_CATEGORY
 from exchange.keys.sealing import envelope, open_sealed, seal
 from exchange.ledger.leaf import Signed  # noqa: TC001 -- as for datetime
-from exchange.store.typed import READINGS, Openers, Told
+from exchange.store.packed import PACKS, UNPACKS
+from exchange.store.typed import READINGS, Openers, Told, reader_without
 from exchange.store.upcasts import UPCASTS
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def _clear_names(topic: str, sealed: tuple[str, ...]) -> tuple[str, ...]:
 
 _encode = msgspec.json.Encoder().encode
 _decode_stored = msgspec.json.Decoder(Stored).decode
+_decode_unsealed = reader_without(Stored, "s", "n")
 _decode_outline = msgspec.json.Decoder(_Outlined).decode
 _convert = msgspec.convert
 _decode_told = msgspec.json.Decoder(Told).decode
@@ -154,10 +156,8 @@ class Codec:
         They are pending until the key store's flush. Raises KeyDestroyed or KeyUnavailable.
         """
         resident, obtain = event.resident, self._keys.obtain
-        keys: dict[str, DataKey] = {}
-        for category in event.sealed_fields().values():
-            if category not in keys:
-                keys[category] = obtain(resident, category)
+        named = dict.fromkeys(event.sealed_fields().values())
+        keys = {category: obtain(resident, category) for category in named}
         if meta.necessity and resident and NECESSITY_CATEGORY not in keys:
             keys[NECESSITY_CATEGORY] = obtain(resident, NECESSITY_CATEGORY)
         return keys
@@ -199,7 +199,8 @@ class Codec:
             parts: dict[str, dict[str, Any]] = {}
             for name, category in sealed_in.items():
                 parts.setdefault(category, {})[name] = getattr(event, name)
-            stored.s = [_seal(keys[category], part, place) for category, part in parts.items()]
+            pack = PACKS.get(kind.TOPIC, dict)
+            stored.s = [_seal(keys[category], pack(part), place) for category, part in parts.items()]
         if meta.necessity and resident:
             stored.n = _seal(keys[NECESSITY_CATEGORY], meta.necessity, place, label="necessity")
         return _encode(stored)
@@ -248,7 +249,7 @@ class Codec:
     @staticmethod
     def decode_clear(state: bytes, *, stream: str, topic: str) -> tuple[Mapping[str, Any], Meta, bytes]:
         """Read only what is not sealed: the clear fields, the walk's words, the event id."""
-        stored, event_id = _parse(_decode_stored, state, stream, topic)
+        stored, event_id = _parse(_decode_unsealed, state, stream, topic)
         return stored.d | ({"resident": stored.r} if stored.r else {}), _meta_of(stored), event_id
 
     def is_erased(self, resident: str) -> bool:
@@ -350,7 +351,7 @@ def _by_maps(row: Row, openers: Openers) -> tuple[Event | None, Told]:
 
 def _words(opened: bytes, topic: str, stream: str) -> dict[str, Any]:
     try:
-        return _decode_map(opened)
+        return UNPACKS.get(topic, _decode_map)(opened)
     except ValueError as error:
         raise _unknown_shape(topic, stream) from error
 

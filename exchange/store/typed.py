@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import datetime  # noqa: TC003 -- msgspec reads the annotations of its structs at run time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _NAMES: Final = {"organisation": "o", "task": "k", "clear": "d", "resident": "r", "sealed": "s"}
 _RESIDENT: Final = "resident"
 _Part = tuple[str, int, bytes]  # as `Sealed` of the codec
+_Shape = TypeVar("_Shape", bound=msgspec.Struct)
 
 
 class Told(msgspec.Struct, gc=False, kw_only=True, rename=_NAMES):
@@ -96,6 +97,18 @@ def _struct(kind: type[Event], names: Iterable[str]) -> type[msgspec.Struct]:
     return msgspec.defstruct(
         kind.__name__, [(name, hints[name]) for name in names], forbid_unknown_fields=True, gc=False
     )
+
+
+def reader_without(kind: type[_Shape], *names: str) -> Callable[[bytes], _Shape]:
+    """Return what reads JSON of a shape without some of its parts: these are passed over."""
+    parts = [
+        (one.name, one.type) if one.required else (one.name, one.type, one.default)
+        for one in msgspec.structs.fields(kind)
+        if one.name not in names
+    ]
+    left: Any = msgspec.defstruct(f"{kind.__name__}Without", parts)
+    read: Callable[[bytes], _Shape] = msgspec.json.Decoder(left).decode
+    return read
 
 
 class _Readings(dict[str, Reading]):

@@ -130,6 +130,8 @@ def test_the_same_decision_again_is_as_lawful(exchange: Shell, data: Path) -> No
         ({"request": ("WMO-PLAN", "POLICE")}, "a field is of a category outside the basis"),
         ({"request": ("college:WMO", "verzekeraar")}, "the recipient is not one of the basis"),
         ({"request": '{"fields":3,"form":99}'}, "what was asked cannot be read"),
+        ({"request": '{"asked":{"kinds":[7],"paths":[]},"form":3}'}, "what was asked cannot be read"),
+        ({"request": '{"asked":{"kinds":[],"paths":[["a",0]]},"form":3}'}, "what was asked cannot be read"),
         ({"organisation": "00000009999999999000"}, "the recipient is not who asked"),
         ({"facts_position": 10_000}, "the decision rests on facts of its own future"),
         ({"meta_changes": {"purpose": "wmo-levering"}}, "the leaf names another purpose"),

@@ -28,7 +28,8 @@ def codec() -> Codec:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_what_was_stored_is_read_as_what_happened(file: Path, codec: Codec) -> None:
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    assert file.stem == content["topic"]
+    # Behind a plus stands in which of several forms an event of this topic was stored.
+    assert file.stem.partition("+")[0] == content["topic"]
     place: dict[str, Any] = {
         "stream": content["stream"],
         "version": content["version"],

@@ -324,8 +324,15 @@ def test_every_fact_survives_being_written(changed: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *('{"form":3}', '{"form":2,"shoe_size":42}', '{"shoe_size":42}', "[]", "{", '{"form":[]}'),
+        *('{"form":4}', '{"form":2,"shoe_size":42}', '{"shoe_size":42}', "[]", "{", '{"form":[]}'),
         *('{"form":2,"fields":7}', '{"form":2,"fields":["a"]}', '{"form":2,"consent":"yes"}'),
+        *(
+            '{"form":3,"asked":7,"sealed":[]}',
+            '{"form":3,"asked":{"kinds":[],"paths":[]}}',
+            '{"form":3,"sealed":[]}',
+        ),
+        '{"form":3,"asked":{"kinds":[{"category":"WONEN","size":1}],"paths":[["a",0]]},"sealed":[]}',
+        '{"form":3,"asked":{"kinds":[{"category":"WONEN"}],"paths":[["a",0]]},"sealed":[1]}',
         *('{"form":2,"now":"never"}', '{"form":2,"fields":[{"name":"a"}]}', '{"form":2,"need_fields":[[]]}'),
     ],
 )

@@ -75,4 +75,4 @@ def test_other_steps_are_seen(twins: Twins) -> None:
         instructions(partial(walked, twins, replace(twins.plan_question(ABSENT), fields=fields)))
         for fields in (("goals.own_words",), ("goals.own_words", SEALED))
     )
-    assert unlike(whole, part, BY_THE_NUMBER)["gate/judge.py:_judge_fields"] > 0
+    assert unlike(whole, part, BY_THE_NUMBER)["gate/judge.py:<listcomp>"] > 0

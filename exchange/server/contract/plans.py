@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from exchange.errors import RequestInvalid
 from exchange.pipeline.elements import BY_LIFE_DOMAIN
+from exchange.pipeline.remembered import ByObject
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
 from exchange.v1.plan_pb2 import Plan
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.walk import Group
     from exchange.server.contract.copies import Copy
 
+GROUPS_KEPT_MAX: Final = 1_024
 PLAN_LABELS: Final[Mapping[str, Label]] = labels_of(Plan.DESCRIPTOR)
 COLLECTIONS: Final = frozenset(
     field.name for field in Plan.DESCRIPTOR.fields if field.message_type is not None
@@ -49,18 +51,36 @@ def plan_leaves(paths: Iterable[str], *, but: Callable[[str], bool] = lambda _pa
     return tuple(dict.fromkeys(found))
 
 
-def build_plan(state: Any, groups: Sequence[Group], released: frozenset[str]) -> Plan:  # noqa: ANN401 -- PlanState
-    """Return the released part of a plan; an empty one where there is no plan."""
-    plan = Plan()
+def build_plan(
+    state: Any,  # noqa: ANN401 -- PlanState
+    groups: Sequence[Group],
+    released: frozenset[str],
+    plan: Plan | None = None,
+) -> Plan:
+    """Return the released part of a plan; an empty one where there is no plan.
+
+    It is built in `plan`, an empty one, where that is given.
+    """
+    plan = Plan() if plan is None else plan
     if state is None:
         return plan
-    for collection, rights in _rights(groups, released).items():
+    for collection, asked in (_asked_of(groups) if type(groups) is tuple else _asked(groups)).items():
         if not collection:
-            rights.copy_own(state, plan)
+            for name, copy in asked.own:
+                if name in released:
+                    copy(state, plan)
             continue
         add = getattr(plan, collection).add
+        by_key: dict[Key, list[Copy]] = {}
         for element in getattr(state, collection):
-            rights.copy(element, (element.category, element.origin), add)
+            key = element.category, element.origin
+            copies = by_key.get(key)
+            if copies is None:
+                copies = by_key[key] = [copy for name, copy in asked.of(key) if name in released]
+            if copies:
+                message = add()
+                for copy in copies:
+                    copy(element, message)
     return plan
 
 
@@ -110,6 +130,64 @@ def leaves_given(
     return (lambda _key: frozenset()) if rights is None else rights.leaves_of
 
 
+class _Asked:
+    """What was asked of one collection: under which names its leaves were judged, and what copies each."""
+
+    def __init__(self, collection: str) -> None:
+        self._copies = _copies_of(collection)
+        self._leaves: list[tuple[str, str, Key, str]] = []
+        self._by_key: dict[Key, tuple[tuple[str, Copy], ...]] = {}
+
+    def add(self, path: str, leaf: str, group: Group) -> None:
+        self._leaves.append((path, leaf, (group.fact.category, group.origin), group.fact.name))
+
+    @property
+    def own(self) -> tuple[tuple[str, Copy], ...]:
+        """What is of the plan itself: it is of no element, so its key is not looked at."""
+        return tuple((name, self._copies[leaf]) for _path, leaf, _key, name in self._leaves)
+
+    def of(self, key: Key) -> tuple[tuple[str, Copy], ...]:
+        """Return the names under which an element with this key was judged, and what copies it under each."""
+        found = self._by_key.get(key)
+        if found is None:
+            found = self._by_key[key] = tuple(
+                (name, self._copies[leaf])
+                for path, leaf, judged, name in self._leaves
+                if judged == _judged_as(path, key)
+            )
+        return found
+
+
+def _asked(groups: Sequence[Group]) -> dict[str, _Asked]:
+    """Return what was asked by collection; of the plan itself under the empty name."""
+    found: dict[str, _Asked] = {}
+    for group in groups:
+        collection, inside, leaf = group.path.partition(".")
+        if not inside:
+            collection, leaf = "", collection
+        asked = found.get(collection)
+        if asked is None:
+            asked = found[collection] = _Asked(collection)
+        asked.add(group.path, leaf, group)
+    return found
+
+
+# Of the very groups, which are made once for all who ask alike of plans of alike elements.
+_asked_of: Final = ByObject(_asked, GROUPS_KEPT_MAX)
+
+
+def _copies_of(collection: str) -> Mapping[str, Copy]:
+    field = Plan.DESCRIPTOR.fields_by_name.get(collection)
+    message = None if field is None else field.message_type
+    return copies_of(Plan.DESCRIPTOR if message is None else message)
+
+
+def _judged_as(path: str, key: Key) -> Key:
+    """Return the key under which an element's leaf was judged, found the way the groups were made."""
+    label = PLAN_LABELS[path]
+    return key[0] if label.category == BY_LIFE_DOMAIN else label.category, key[1]
+
+
 def _rights(groups: Sequence[Group], released: frozenset[str]) -> dict[str, _Rights]:
     """Return released leaves by collection; those of the plan itself under the empty name."""
     found: dict[str, _Rights] = {}
@@ -129,9 +207,7 @@ class _Rights:
     """Released leaves of one collection, by the key of the elements they are released of."""
 
     def __init__(self, collection: str) -> None:
-        field = Plan.DESCRIPTOR.fields_by_name.get(collection)
-        message = None if field is None else field.message_type
-        self._copies: Mapping[str, Copy] = copies_of(Plan.DESCRIPTOR if message is None else message)
+        self._copies = _copies_of(collection)
         self._leaves: list[tuple[str, str, Key]] = []
         self._by_key: dict[Key, tuple[Copy, ...]] = {}
 
@@ -161,8 +237,5 @@ class _Rights:
 
     def _names_of(self, key: Key) -> Iterator[str]:
         for path, leaf, released in self._leaves:
-            label = PLAN_LABELS[path]
-            # The key under which this element's leaf was judged, found the way the groups were made.
-            category = key[0] if label.category == BY_LIFE_DOMAIN else label.category
-            if released == (category, key[1]):
+            if released == _judged_as(path, key):
                 yield leaf

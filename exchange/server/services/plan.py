@@ -106,12 +106,14 @@ async def get_plan(call: Call, request: pb.GetPlanRequest) -> pb.GetPlanResponse
         collections=call.house.plan_groups.collections,
     )
     answer = pb.GetPlanResponse(
-        plan=build_plan(outcome.captured, outcome.groups, outcome.released),
         decision_id=outcome.decision_id,
         withheld_fields=outcome.withheld_paths,
         rules=outcome.rules,
         obligations=outcome.obligations,
     )
+    # Where it is sent from: one that is put in there is copied whole.
+    answer.plan.SetInParent()
+    build_plan(outcome.captured, outcome.groups, outcome.released, answer.plan)
     if outcome.valid_until is not None:
         set_time(answer.expire_time, outcome.valid_until)
     if request.with_part_versions:
