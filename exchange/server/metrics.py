@@ -95,6 +95,11 @@ class Metrics:
         self._gauge(
             "exchange_groups", "Groups handed to the writer since the start.", lambda: counts["groups"]
         )
+        self._gauge(
+            "exchange_groups_committed",
+            "Groups that recorded something since the start.",
+            lambda: counts["committed"],
+        )
         self._gauge("exchange_walks", "Walks handed to the writer since the start.", lambda: counts["walks"])
         self._gauge(
             "exchange_group_walks", "Mean size of a group.", lambda: _mean(counts["walks"], counts["groups"])
