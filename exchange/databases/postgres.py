@@ -32,6 +32,7 @@ LOOKED_AT_MAX_S: Final = 5.0
 LOOK_AGAIN_S: Final = 0.05
 # What must hold of a session, or what was acknowledged may be lost: name, and the values that are right.
 FLUSHED: Final = (("fsync", ("on",)), ("synchronous_commit", ("on", "remote_apply")))
+ENCODING: Final = "UTF8"
 _is_name: Final = re.compile(r"[a-z_]+").fullmatch
 _first_number: Final = re.compile(r"\A\D*?(\d+)").findall
 # A number for each schema: advisory locks are a database's.
@@ -207,6 +208,7 @@ def _connected(place: InPostgres) -> psycopg.Connection[Any]:
     try:
         if place.sure_of_server:
             refuse_weak_line(line)
+        refuse_encoding(line)
         refuse_unflushed(line)
         line.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}".encode())
         line.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}".encode())
@@ -214,6 +216,19 @@ def _connected(place: InPostgres) -> psycopg.Connection[Any]:
         line.close()
         raise
     return line
+
+
+def refuse_encoding(line: psycopg.Connection[Any]) -> None:
+    """Raise SettingsInvalid for a database that keeps text in another encoding than UTF-8.
+
+    `initdb --locale=C` makes such a one: SQL_ASCII, whose text comes back as bytes.
+    """
+    found = line.info.parameter_status("server_encoding")
+    if found != ENCODING:
+        raise SettingsInvalid(
+            "the database has to be in UTF-8: make it with ENCODING 'UTF8' TEMPLATE template0",
+            encoding=str(found),
+        )
 
 
 def refuse_unflushed(line: psycopg.Connection[Any]) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from exchange.databases.place import InPostgres
 from exchange.databases.postgres import is_weak
 from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreOutdated, StoreUnavailable
+from exchange.keys.database import open_database
 from exchange.store import postgres as room
 from exchange.store.errors import HeadMoved, Taken
 from exchange.store.postgres import (
@@ -243,6 +245,32 @@ def test_two_that_make_the_tables_at_once_make_them_once(postgres: PostgresServe
     assert len(made) == len(threads)
     for recorder in made:
         recorder.close()
+
+
+def test_a_connection_that_the_server_ended_unused_is_nobodys(postgres_store: PostgresStore) -> None:
+    store = postgres_store
+    store.commit(store.batch("plan-1"))
+    # As a restart ends all of them, and a limit on idle sessions each.
+    ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    with psycopg.connect(store.dsn, autocommit=True) as session:
+        session.execute(f"{ended} AND backend_type = 'client backend'".encode())
+    store.commit(store.batch("plan-1"))
+    with store.recorder.turn():
+        store.commit(store.batch("plan-1"))
+    assert store.reader.head()[0] == 3
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_in_another_encoding_is_refused_by_its_name(
+    postgres: PostgresServer, encoding: str
+) -> None:
+    name = f"in_{encoding.lower()}"
+    with psycopg.connect(postgres.dsn(), autocommit=True) as session:
+        session.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0".encode())
+    for opened in (PostgresRecorder, lambda dsn: open_database(InPostgres(dsn))):
+        with pytest.raises(SettingsInvalid, match="UTF-8") as refused:
+            opened(postgres.dsn(name))
+        assert refused.value.metadata == {"encoding": encoding}
 
 
 def test_a_reader_cannot_write(postgres_store: PostgresStore) -> None:
