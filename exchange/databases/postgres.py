@@ -9,13 +9,16 @@ the session), sql-vacuum.html (FULL writes a table anew), runtime-config-wal.htm
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from exchange.databases.place import InPostgres, Refusal, Tables
@@ -247,6 +250,15 @@ def refuse_weak_line(line: psycopg.Connection[Any]) -> None:
         raise SettingsInvalid(
             "production asks the database who it is: say sslmode=verify-full, or use a socket", sslmode=said
         )
+
+
+def certificate_of(dsn: str) -> Path | None:
+    """Return the client's certificate that a libpq string or the environment names, None where neither does.
+
+    What a service file names is not looked at.
+    """
+    named = conninfo_to_dict(dsn).get("sslcert") or os.environ.get("PGSSLCERT")
+    return Path(str(named)) if named else None
 
 
 def is_weak(host: str, sslmode: str) -> bool:
