@@ -158,6 +158,11 @@ class Member:
         if pid is not None:
             kill_tree(pid)
 
+    def leads(self) -> bool:
+        """Tell whether it is the primary, and runs."""
+        told = self.ask("/patroni")
+        return (told.get("role"), told.get("state")) == ("primary", "running")
+
     def ask(self, path: str) -> dict[str, Any]:
         """Return what its Patroni says; nothing where it does not answer."""
         try:
@@ -273,7 +278,8 @@ class Cluster:
         self.start_etcd()
         self.nats.start()
         self.members[0].patroni.start()
-        wait_until(lambda: self.primary() is not None, START_WAIT_S, "a primary")
+        # It calls itself so before its PostgreSQL listens.
+        wait_until(self.members[0].leads, START_WAIT_S, "a primary")
         for one in self.members[1:]:
             one.patroni.start()
         self._make_database()
