@@ -279,7 +279,7 @@ def test_a_wrong_call_is_told_so(book: Book, tmp_path: Path) -> None:
 def test_what_was_kept_survives_a_kill(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
-        # What the test run left to be collected may wait for threads that are not in this process, and abort it.
+        # What the test run left to be collected may wait for threads that are not here, and abort it.
         gc.disable()
         try:
             sys.stderr = io.StringIO()
