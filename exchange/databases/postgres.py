@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
+from psycopg.rows import scalar_row
 
 from exchange.databases.place import InPostgres, Refusal, Tables
 from exchange.errors import SettingsInvalid
@@ -67,6 +68,7 @@ class PostgresConnection:
             self._line = _connected(place)
         try:
             with refused():
+                refuse_read_only(self._line)
                 self._make()
         except BaseException:
             self._line.close()
@@ -231,6 +233,15 @@ def refuse_encoding(line: psycopg.Connection[Any]) -> None:
         raise SettingsInvalid(
             "the database has to be in UTF-8: make it with ENCODING 'UTF8' TEMPLATE template0",
             encoding=str(found),
+        )
+
+
+def refuse_read_only(line: psycopg.Connection[Any]) -> None:
+    """Raise SettingsInvalid where a session may not write: a standby answered, or somebody closed it."""
+    found = line.cursor(row_factory=scalar_row).execute(b"SELECT current_setting('transaction_read_only')")
+    if found.fetchone() != "off":
+        raise SettingsInvalid(
+            "the database that answered takes no writes: name all members, and target_session_attrs=read-write"
         )
 
 

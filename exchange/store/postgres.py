@@ -25,7 +25,13 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from exchange.databases.postgres import CONNECT_TIMEOUT_S, FLUSHED, is_weak, refuse_encoding
+from exchange.databases.postgres import (
+    CONNECT_TIMEOUT_S,
+    FLUSHED,
+    is_weak,
+    refuse_encoding,
+    refuse_read_only,
+)
 from exchange.errors import SettingsInvalid, StoreFull, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
 from exchange.store.version import outdated, unreadable
@@ -156,13 +162,14 @@ class Datastore(PostgresDatastore):
     """The library's datastore over connections that a libpq string names, with text stream ids."""
 
     def __init__(self, dsn: str) -> None:
-        """Open it. Raises SettingsInvalid for a database in another encoding than UTF-8."""
+        """Open it. Raises SettingsInvalid for a database not in UTF-8, or that takes no writes."""
         super().__init__("", "", "", "", "", originator_id_type="text")
         self.pool.close()
         self.pool = pool_of(dsn, CONNECTIONS_MAX)  # type: ignore[assignment] # the library's has more
         # The library names tables with their schema; which it is, the string may say.
         with self.get_connection() as connection:
             refuse_encoding(connection)
+            refuse_read_only(connection)
             self.schema = _one(connection.execute(b"SELECT current_schema() AS name").fetchone())["name"]
 
 

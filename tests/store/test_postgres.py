@@ -273,6 +273,16 @@ def test_a_database_in_another_encoding_is_refused_by_its_name(
         assert refused.value.metadata == {"encoding": encoding}
 
 
+def test_a_database_that_takes_no_writes_is_refused_and_told_what_to_say(
+    postgres_store: PostgresStore,
+) -> None:
+    # As a standby is, where the string names it and does not ask for who writes.
+    closed = postgres_store.dsn.replace("options='", "options='-c default_transaction_read_only=on ")
+    for opened in (PostgresRecorder, lambda dsn: open_database(InPostgres(dsn))):
+        with pytest.raises(SettingsInvalid, match="target_session_attrs=read-write"):
+            opened(closed)
+
+
 def test_a_reader_cannot_write(postgres_store: PostgresStore) -> None:
     with pytest.raises(StoreUnavailable):
         postgres_store.reader._all(b"DELETE FROM links")
