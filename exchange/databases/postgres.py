@@ -241,7 +241,7 @@ def refuse_read_only(line: psycopg.Connection[Any]) -> None:
     found = line.cursor(row_factory=scalar_row).execute(b"SELECT current_setting('transaction_read_only')")
     if found.fetchone() != "off":
         raise SettingsInvalid(
-            "the database that answered takes no writes: name all members, and target_session_attrs=read-write"
+            "the database that answered takes no writes: name all members, target_session_attrs=read-write"
         )
 
 
