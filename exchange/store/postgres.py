@@ -389,4 +389,6 @@ def store_errors() -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, PersistenceError) else error
         if isinstance(cause, psycopg.errors.DiskFull):
             raise StoreFull("the disk of the event store is full or failing") from error
+        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            raise StoreUnavailable("the event store refuses this account: it lacks a right") from error
         raise StoreUnavailable("the event store did not answer") from error
