@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
 from exchange.databases.place import InPostgres
 from exchange.databases.postgres import is_weak
@@ -286,6 +287,23 @@ def test_a_database_that_takes_no_writes_is_refused_and_told_what_to_say(
 def test_a_reader_cannot_write(postgres_store: PostgresStore) -> None:
     with pytest.raises(StoreUnavailable):
         postgres_store.reader._all(b"DELETE FROM links")
+
+
+@pytest.mark.parametrize(("failed", "asked"), [(psycopg.OperationalError, 2), (PoolTimeout, 1)])
+def test_a_read_is_made_again_on_another_line_and_not_where_there_is_none(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch, failed: type[Exception], asked: int
+) -> None:
+    reads: list[bytes] = []
+
+    def once(statement: bytes, _values: tuple[object, ...]) -> list[object]:
+        reads.append(statement)
+        with store_errors():
+            raise failed
+
+    monkeypatch.setattr(postgres_store.reader, "_once", once)
+    with pytest.raises(StoreUnavailable):
+        postgres_store.reader.head()
+    assert len(reads) == asked
 
 
 def test_a_closed_reader_and_a_server_that_is_not_there_do_not_answer(postgres_store: PostgresStore) -> None:
