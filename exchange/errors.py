@@ -335,7 +335,8 @@ class WitnessObjects(ExchangeError):
     code = "WITNESS_OBJECTS"
     remedy = (
         "Compare the two notes in each file of the folder `evidence` and ask the witness's organisation; "
-        "restore what was rolled back; move the files away only when each is explained."
+        "restore what was rolled back; a witness that forgot goes on under a new key in a new folder; "
+        "move the files away only when each is explained."
     )
 
 

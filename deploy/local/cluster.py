@@ -35,6 +35,7 @@ from exchange.keys.authority import DevelopmentAuthority
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PATRONI_FILE: Final = REPOSITORY / "deploy" / "patroni" / "patroni.yml"
+BACKUP_SCRIPTS: Final = REPOSITORY / "deploy" / "backup"
 OPERATOR: Final = "00000001003214345000"
 NOBODYS_OIN: Final = "0" * 20
 STATE: Final = "cluster.json"
@@ -107,9 +108,9 @@ class Member:
         told["watchdog"] = {"mode": "off"}
         del told["ctl"]
         settings = told["bootstrap"]["dcs"]["postgresql"]["parameters"]
-        archive = cluster.folder / "archive"
-        settings["archive_command"] = f"test ! -f {archive}/%f && cp %p {archive}/%f"
-        settings["restore_command"] = f"cp {archive}/%f %p"
+        scripts = f"BACKUP_SETTINGS={cluster.backup} {BACKUP_SCRIPTS}"
+        settings["archive_command"] = f"{scripts}/archive %p %f"
+        settings["restore_command"] = f"{scripts}/restore %f %p"
         settings["wal_keep_size"] = "128MB"
         postgresql = told["postgresql"]
         parameters = {"unix_socket_directories": "", "shared_buffers": "32MB"}
@@ -157,6 +158,11 @@ class Member:
         if pid is not None:
             kill_tree(pid)
 
+    def leads(self) -> bool:
+        """Tell whether it is the primary, and runs."""
+        told = self.ask("/patroni")
+        return (told.get("role"), told.get("state")) == ("primary", "running")
+
     def ask(self, path: str) -> dict[str, Any]:
         """Return what its Patroni says; nothing where it does not answer."""
         try:
@@ -176,7 +182,9 @@ class Cluster:
         """Name everything; `settings` are of every node, over those of a cluster."""
         self.folder = folder.resolve()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.folder / "archive").mkdir(exist_ok=True)
+        (self.folder / "archive" / "wal").mkdir(parents=True, exist_ok=True)
+        self.backup = self.folder / "backup.env"
+        self.backup.write_text(f"BACKUP_FOLDER={self.folder / 'archive'}\n", encoding="utf-8")
         self.secret = secrets.token_hex(16)
         # How every line to PostgreSQL is laid, and what that shows; nothing where this PostgreSQL has no TLS.
         self.line: dict[str, str] = {}
@@ -270,7 +278,8 @@ class Cluster:
         self.start_etcd()
         self.nats.start()
         self.members[0].patroni.start()
-        wait_until(lambda: self.primary() is not None, START_WAIT_S, "a primary")
+        # It calls itself so before its PostgreSQL listens.
+        wait_until(self.members[0].leads, START_WAIT_S, "a primary")
         for one in self.members[1:]:
             one.patroni.start()
         self._make_database()

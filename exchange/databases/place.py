@@ -175,6 +175,11 @@ def server_of(place: InPostgres) -> tuple[str, str]:
     return _room().server_of(place)  # type: ignore[no-any-return] # the room is loaded late
 
 
+def certificate_of(dsn: str) -> Path | None:
+    """Return the client's certificate that a libpq string or the environment names; None for none."""
+    return _room().certificate_of(dsn)  # type: ignore[no-any-return] # the room is loaded late
+
+
 def _room() -> Any:  # noqa: ANN401 -- a module
     try:
         from exchange.databases import postgres  # noqa: PLC0415 -- the extra may not be there

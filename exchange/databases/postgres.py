@@ -9,14 +9,18 @@ the session), sql-vacuum.html (FULL writes a table anew), runtime-config-wal.htm
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
+from psycopg.rows import scalar_row
 
 from exchange.databases.place import InPostgres, Refusal, Tables
 from exchange.errors import SettingsInvalid
@@ -32,6 +36,7 @@ LOOKED_AT_MAX_S: Final = 5.0
 LOOK_AGAIN_S: Final = 0.05
 # What must hold of a session, or what was acknowledged may be lost: name, and the values that are right.
 FLUSHED: Final = (("fsync", ("on",)), ("synchronous_commit", ("on", "remote_apply")))
+ENCODING: Final = "UTF8"
 _is_name: Final = re.compile(r"[a-z_]+").fullmatch
 _first_number: Final = re.compile(r"\A\D*?(\d+)").findall
 # A number for each schema: advisory locks are a database's.
@@ -63,6 +68,7 @@ class PostgresConnection:
             self._line = _connected(place)
         try:
             with refused():
+                refuse_read_only(self._line)
                 self._make()
         except BaseException:
             self._line.close()
@@ -207,6 +213,7 @@ def _connected(place: InPostgres) -> psycopg.Connection[Any]:
     try:
         if place.sure_of_server:
             refuse_weak_line(line)
+        refuse_encoding(line)
         refuse_unflushed(line)
         line.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}".encode())
         line.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}".encode())
@@ -214,6 +221,28 @@ def _connected(place: InPostgres) -> psycopg.Connection[Any]:
         line.close()
         raise
     return line
+
+
+def refuse_encoding(line: psycopg.Connection[Any]) -> None:
+    """Raise SettingsInvalid for a database that keeps text in another encoding than UTF-8.
+
+    `initdb --locale=C` makes such a one: SQL_ASCII, whose text comes back as bytes.
+    """
+    found = line.info.parameter_status("server_encoding")
+    if found != ENCODING:
+        raise SettingsInvalid(
+            "the database has to be in UTF-8: make it with ENCODING 'UTF8' TEMPLATE template0",
+            encoding=str(found),
+        )
+
+
+def refuse_read_only(line: psycopg.Connection[Any]) -> None:
+    """Raise SettingsInvalid where a session may not write: a standby answered, or somebody closed it."""
+    found = line.cursor(row_factory=scalar_row).execute(b"SELECT current_setting('transaction_read_only')")
+    if found.fetchone() != "off":
+        raise SettingsInvalid(
+            "the database that answered takes no writes: name all members, target_session_attrs=read-write"
+        )
 
 
 def refuse_unflushed(line: psycopg.Connection[Any]) -> None:
@@ -232,6 +261,15 @@ def refuse_weak_line(line: psycopg.Connection[Any]) -> None:
         raise SettingsInvalid(
             "production asks the database who it is: say sslmode=verify-full, or use a socket", sslmode=said
         )
+
+
+def certificate_of(dsn: str) -> Path | None:
+    """Return the client's certificate that a libpq string or the environment names, None where neither does.
+
+    What a service file names is not looked at.
+    """
+    named = conninfo_to_dict(dsn).get("sslcert") or os.environ.get("PGSSLCERT")
+    return Path(str(named)) if named else None
 
 
 def is_weak(host: str, sslmode: str) -> bool:

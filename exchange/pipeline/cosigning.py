@@ -1,20 +1,23 @@
 """Cosignatures: asks every witness at once to sign a checkpoint along, and bears that some are away.
 
 Promises: a round ends within its bound; a witness counts by its key, and only by a signature that verifies;
-who is away is named; a witness that holds another history of this log is an alarm, with what it holds.
+who is away is named; a witness that holds another history of this log is an alarm, with what it holds,
+and so is one that forgot what it cosigned.
 Source: design of the ledger, section 3; c2sp.org/tlog-witness, c2sp.org/tlog-policy.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from exchange.errors import ProofInvalid, SettingsInvalid, Unavailable
-from exchange.ledger.checkpoint import SignedCheckpoint
+from exchange.errors import ProofInvalid, SettingsInvalid, StoreUnavailable, Unavailable
+from exchange.ledger.checkpoint import SignedCheckpoint, parse_body
 from exchange.ledger.cosigning import read_cosignature
 from exchange.ledger.note import SIGNATURES_MAX, parse_note
+from exchange.ledger.tiles import CHECKPOINT
 from exchange.pipeline.handing import OK, Handing, Holder
 
 if TYPE_CHECKING:
@@ -77,6 +80,16 @@ class Cosigners:
         if len(self._stands) > WITNESSES_MAX:
             raise SettingsInvalid("a checkpoint cannot hold so many cosignatures", most=str(WITNESSES_MAX))
         self._round: _Round | None = None
+        self._remember(tiles)
+
+    def _remember(self, tiles: TileStore) -> None:
+        """Know from what was published who cosigned how much: a restart forgets the rest."""
+        with suppress(StoreUnavailable, ProofInvalid):
+            parsed = parse_note(note := tiles.read(CHECKPOINT))
+            size = parse_body(parsed.text).size
+            for stand in self._stands:
+                if parsed.signers([stand.key]):
+                    stand.most, stand.taken = size, note
 
     def alone(self, signed: SignedCheckpoint) -> Witnessed:
         """Return a checkpoint nobody was asked about yet."""
@@ -167,7 +180,12 @@ class Cosigners:
         reply = await self._handing.hand(stand, signed, newest)
         if reply is None or reply.status != OK:
             return None
-        return read_cosignature(reply.body, signed.checkpoint.body(), stand.key)
+        line = read_cosignature(reply.body, signed.checkpoint.body(), stand.key)
+        if stand.most == signed.checkpoint.size:
+            # With it, what it took is proof to others.
+            parsed = parse_note(signed.note)
+            stand.taken = parsed.with_lines([*parsed.signatures, line])
+        return line
 
 
 def _stand(policy: Policy, name: str, key: VerifierKey) -> _Stand:

@@ -1,7 +1,8 @@
 """Handing a checkpoint to somebody who holds an earlier one of this log: a witness, or a directory.
 
 Promises: what is handed over comes with the proof that it only adds to what is held there; whoever holds what
-this log does not follow from is an alarm, with what it holds.
+this log does not follow from is an alarm, with what it holds; so is who forgot what he took before, and he is
+handed nothing from where he fell back to.
 Source: c2sp.org/tlog-witness (add-checkpoint and the monitoring address).
 """
 
@@ -30,6 +31,7 @@ TRIES_MAX: Final = 3  # the size that is held may change between two questions
 OK: Final = 200
 CONFLICT: Final = 409
 UNPROVEN: Final = 422
+FORGOT: Final = "a witness or directory holds less than it took before: an older store was put back there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ class Holder:
     name: str
     url: str
     held: int = 0
+    # The largest that it took, and the note it took, with its own line where that came.
+    most: int = 0
+    taken: bytes = b""
     # What it was last found to hold, so that one objection is told once.
     alarmed: tuple[str, bytes] | None = None
 
@@ -76,7 +81,7 @@ class Handing:
         self._on_alarm = on_alarm
 
     async def hand(self, holder: Holder, signed: SignedCheckpoint, newest: Callable[[], int]) -> Reply | None:
-        """Hand a checkpoint over; return the answer, None where a larger one is held or no size was agreed.
+        """Hand a checkpoint over; return the answer, None where none is held that this can follow.
 
         `newest` is how far this log was signed. Raises Unavailable, ProofInvalid.
         """
@@ -87,12 +92,19 @@ class Handing:
             reply = await self._transport.send(f"{holder.url}/{ADD_CHECKPOINT}", ask(old, proof, signed.note))
             if reply.status == OK:
                 holder.held = head.size
+                if head.size >= holder.most:
+                    holder.most, holder.taken = head.size, signed.note
                 return reply
             if reply.status != CONFLICT:
                 if reply.status == UNPROVEN:
                     await self._alarm(holder, signed, newest())
                 return reply
-            holder.held = read_held_size(reply.body)
+            held = read_held_size(reply.body)
+            if held < holder.most:
+                # What it took since is gone there: from here it would take another history, and say nothing.
+                await self._alarm_forgot(holder, signed)
+                return None
+            holder.held = held
             if holder.held > head.size:
                 # Somebody may have shown it what we signed since; more than that was never signed here.
                 if holder.held > newest():
@@ -107,19 +119,28 @@ class Handing:
 
     async def _alarm(self, holder: Holder, signed: SignedCheckpoint, newest: int) -> None:
         """Fetch what is held there, and tell what is at odds with it."""
-        origin = signed.checkpoint.origin
-        try:
-            reply = await self._transport.send(
-                f"{holder.url}/{sha256(origin.encode()).hexdigest()}/checkpoint", None
-            )
-            shown = reply.body if reply.status == OK else b""
-        except Unavailable:
-            shown = b""
+        shown = await self._shown(holder, signed)
         kind, what = await self._at_odds(shown, signed, newest)
-        found = (kind, shown.partition(b"\n\n")[0])
+        self._tell(holder, Conflict(kind, what, signed.checkpoint.origin, shown, signed.note))
+
+    async def _alarm_forgot(self, holder: Holder, signed: SignedCheckpoint) -> None:
+        shown = await self._shown(holder, signed)
+        self._tell(holder, Conflict("forgot", FORGOT, signed.checkpoint.origin, shown, holder.taken))
+
+    async def _shown(self, holder: Holder, signed: SignedCheckpoint) -> bytes:
+        """Return the checkpoint that is held there, nothing where it is not shown."""
+        of_log = sha256(signed.checkpoint.origin.encode()).hexdigest()
+        try:
+            reply = await self._transport.send(f"{holder.url}/{of_log}/checkpoint", None)
+        except Unavailable:
+            return b""
+        return reply.body if reply.status == OK else b""
+
+    def _tell(self, holder: Holder, conflict: Conflict) -> None:
+        found = (conflict.kind, conflict.held.partition(b"\n\n")[0])
         if found != holder.alarmed:
             holder.alarmed = found
-            self._on_alarm(holder.name, Conflict(kind, what, origin, shown, signed.note))
+            self._on_alarm(holder.name, conflict)
 
     async def _at_odds(self, shown: bytes, signed: SignedCheckpoint, newest: int) -> tuple[str, str]:
         head = signed.checkpoint

@@ -167,7 +167,9 @@ class ExchangeServer:
         port = self._open_port(server)
         self._metrics.watch(house, lambda: end_of(self._certificates.material).timestamp())
         readiness = self._readiness = self._readiness_of()
-        self._metrics.watch_lines(dict(self._config.line_certificate_ends))
+        self._metrics.watch_lines(
+            dict(self._config.line_certificate_ends), dict(self._config.line_certificates_read)
+        )
         self._metrics.watch_ready(lambda: readiness.able)
         if self._node is not None:
             self._metrics.watch_node(self._node.holding, self._node.front.counts)

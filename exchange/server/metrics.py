@@ -95,6 +95,11 @@ class Metrics:
         self._gauge(
             "exchange_groups", "Groups handed to the writer since the start.", lambda: counts["groups"]
         )
+        self._gauge(
+            "exchange_groups_committed",
+            "Groups that recorded something since the start.",
+            lambda: counts["committed"],
+        )
         self._gauge("exchange_walks", "Walks handed to the writer since the start.", lambda: counts["walks"])
         self._gauge(
             "exchange_group_walks", "Mean size of a group.", lambda: _mean(counts["walks"], counts["groups"])
@@ -121,15 +126,19 @@ class Metrics:
             certificate_end,
         )
 
-    def watch_lines(self, ends: Mapping[str, float]) -> None:
+    def watch_lines(
+        self, ends: Mapping[str, float], read: Mapping[str, Callable[[], float]] | None = None
+    ) -> None:
         """Let gauges tell when certificates end that this node shows elsewhere than at its door, Unix time.
 
-        They are read at the start, and shown until the next one.
+        `ends` are shown from the start to the next one; `read` are read again whenever they are shown.
         """
         meaning = "When a certificate ends that is shown on a line of this node's own, Unix time."
         told = Gauge("exchange_line_certificate_end_seconds", meaning, ("line",), registry=self.registry)
         for line, end in ends.items():
             told.labels(line).set(end)
+        for line, end_now in (read or {}).items():
+            told.labels(line).set_function(end_now)
 
     def watch_ready(self, able: Callable[[], bool]) -> None:
         """Let a gauge read whether this node can serve."""

@@ -157,6 +157,8 @@ class ServerConfig:
     security_measures: str = ""  # where its own security measures are described
     # Of each line of its own: its name, and when what is shown there ends, Unix time.
     line_certificate_ends: tuple[tuple[str, float], ...] = ()
+    # The same of those that are read again while the service runs.
+    line_certificates_read: tuple[tuple[str, Callable[[], float]], ...] = ()
     admin_address: str = "127.0.0.1"
     admin_port: int | None = None
     deadline_default_s: float = 10.0

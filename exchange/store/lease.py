@@ -44,6 +44,12 @@ _HAND_ON: Final = """
 UPDATE lease SET term = term + 1, until = clock_timestamp(), holder = '', avoid = holder
 WHERE one = 1 RETURNING term, avoid
 """
+# Somebody emptied the table by hand: without this no node would ever hold the shard again. Terms only grow,
+# so this one is greater than any that there was: no term was ever taken each second since 1970.
+_AGAIN: Final = """
+INSERT INTO lease VALUES (1, extract(epoch FROM clock_timestamp())::bigint, '', '', '-infinity')
+ON CONFLICT DO NOTHING
+"""
 
 
 class Tenure(NamedTuple):
@@ -80,6 +86,9 @@ class PostgresLease:
                 "locked": self._locked,
             }
             taken = session.execute(_TAKE.encode(), asked).fetchone()
+            if taken is None and session.execute(_LOOK.encode()).fetchone() is None:
+                session.execute(_AGAIN.encode())
+                taken = session.execute(_TAKE.encode(), asked).fetchone()
             if taken is not None:
                 if taken[0] != self._term:
                     self._let_go(session)

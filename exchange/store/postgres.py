@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from select import POLLIN, poll
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
@@ -24,7 +25,13 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from exchange.databases.postgres import CONNECT_TIMEOUT_S, FLUSHED, is_weak
+from exchange.databases.postgres import (
+    CONNECT_TIMEOUT_S,
+    FLUSHED,
+    is_weak,
+    refuse_encoding,
+    refuse_read_only,
+)
 from exchange.errors import SettingsInvalid, StoreFull, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
 from exchange.store.version import outdated, unreadable
@@ -118,9 +125,22 @@ TOUCH: Final = b"UPDATE head SET position = position WHERE one = 1 RETURNING pos
 logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
 
+def refuse_gone(connection: Connection[Any]) -> None:
+    """Raise OperationalError where the server ended a connection while nobody used it: nothing was sent.
+
+    The kernel is asked, and the server only where something of it lies unread. A machine that vanished says
+    nothing: of that one the line's own timeouts tell.
+    """
+    asked = poll()
+    asked.register(connection.fileno(), POLLIN)
+    if asked.poll(0):
+        ConnectionPool.check_connection(connection)
+
+
 def pool_of(dsn: str, most: int, *, read_only: bool = False) -> ConnectionPool[Connection[DictRow]]:
     """Return connections to a database, not open yet; each commits every statement by itself.
 
+    One that the server ended while it lay there is replaced before it is given to anybody.
     `dsn` is libpq's: several hosts with `target_session_attrs=read-write` follow a failover.
     """
 
@@ -136,6 +156,7 @@ def pool_of(dsn: str, most: int, *, read_only: bool = False) -> ConnectionPool[C
         connection_class=Connection[DictRow],
         kwargs={"connect_timeout": CONNECT_TIMEOUT_S, "row_factory": dict_row},
         configure=configure,
+        check=refuse_gone,
         min_size=1,
         max_size=most,
         timeout=CONNECT_TIMEOUT_S,
@@ -148,11 +169,14 @@ class Datastore(PostgresDatastore):
     """The library's datastore over connections that a libpq string names, with text stream ids."""
 
     def __init__(self, dsn: str) -> None:
+        """Open it. Raises SettingsInvalid for a database not in UTF-8, or that takes no writes."""
         super().__init__("", "", "", "", "", originator_id_type="text")
         self.pool.close()
         self.pool = pool_of(dsn, CONNECTIONS_MAX)  # type: ignore[assignment] # the library's has more
         # The library names tables with their schema; which it is, the string may say.
         with self.get_connection() as connection:
+            refuse_encoding(connection)
+            refuse_read_only(connection)
             self.schema = _one(connection.execute(b"SELECT current_schema() AS name").fetchone())["name"]
 
 
@@ -372,4 +396,6 @@ def store_errors() -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, PersistenceError) else error
         if isinstance(cause, psycopg.errors.DiskFull):
             raise StoreFull("the disk of the event store is full or failing") from error
+        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            raise StoreUnavailable("the event store refuses this account: it lacks a right") from error
         raise StoreUnavailable("the event store did not answer") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg.rows import tuple_row
+from psycopg_pool import PoolTimeout
 
 from exchange.errors import StoreUnavailable
 from exchange.store import ports
@@ -170,7 +171,9 @@ class PostgresReader:
         try:
             return self._once(statement, values)
         except StoreUnavailable as error:
-            if not isinstance(error.__cause__, psycopg.OperationalError):
+            cause = error.__cause__
+            # Who waited for a connection and got none waited long enough, and would wait twice as long.
+            if not isinstance(cause, psycopg.OperationalError) or isinstance(cause, PoolTimeout):
                 raise
             # The server went away: whoever holds a broken connection gets another one.
             self._pool.check()

@@ -46,7 +46,7 @@ from exchange.wiring.places import (
 from exchange.wiring.published import published_checkpoint
 from exchange.wiring.rekeying import kek_standing
 from exchange.wiring.remedies import remedy_at_the_keyboard
-from exchange.wiring.renewing import door_files, end_of_file, line_certificates, read_material
+from exchange.wiring.renewing import door_files, end_of_file, line_certificates, read_anew, read_material
 from exchange.wiring.shards import read_map, refuse_other_shard
 from exchange.wiring.shredding import standing
 from exchange.wiring.stores import has_events, open_reader, refuse_outdated
@@ -156,10 +156,8 @@ def _certificates(settings: Settings) -> str:
 
 def _other_certificates(settings: Settings) -> Iterator[tuple[str, Path]]:
     """Yield what the service shows elsewhere than at its door, by the setting that names it."""
-    for _, name, file in line_certificates(settings):
+    for _, name, file in (*line_certificates(settings), *read_anew(settings)):
         yield name, file
-    if settings.console_credentials is not None:
-        yield "console_credentials", settings.console_credentials / "client.pem"
 
 
 def _is_soon(until: datetime) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
 
+from exchange.databases.place import certificate_of
 from exchange.errors import SettingsInvalid
 from exchange.server.certificates import Material, refuse_out_of_time, refuse_unfit
 
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 
 LOOKED_EVERY_S: Final = 30.0
 DOOR_FOLDER: Final = "door"
+DATABASES: Final = (
+    ("events", "postgres"),
+    ("keys", "keys_postgres"),
+    ("checkpoints", "checkpoints_postgres"),
+)
 _EVENTS: Final = {"door": "certificates", "credentials": "credentials"}
 
 
@@ -57,6 +64,32 @@ def line_certificates(settings: Settings) -> Iterator[tuple[str, str, Path]]:
     for line, name in (("nodes", "node_certificate"), ("second_party", "identity_line_certificate")):
         if (named := getattr(settings, name)) is not None:
             yield line, name, named
+
+
+def read_anew(settings: Settings) -> Iterator[tuple[str, str, Path]]:
+    """Yield what else the service shows, as `line_certificates` does: files read again without a restart.
+
+    The console's at its next look, those towards PostgreSQL at each new connection.
+    """
+    if settings.console_credentials is not None:
+        yield "console", "console_credentials", settings.console_credentials / "client.pem"
+    if settings.store == "postgres":
+        for line, name in DATABASES:
+            if (dsn := getattr(settings, name)) and (file := certificate_of(dsn)) is not None:
+                yield line, name, file
+
+
+def end_now(file: Path) -> float:
+    """Return when the certificate that lies there ends, Unix time; 0 where there is none that can be read."""
+    try:
+        return end_of_file(file).timestamp()
+    except SettingsInvalid:
+        return 0.0
+
+
+def ends_read_anew(settings: Settings) -> tuple[tuple[str, Callable[[], float]], ...]:
+    """Return what tells of each line of `read_anew` when its certificate ends, whenever it is asked."""
+    return tuple((line, partial(end_now, file)) for line, _, file in read_anew(settings))
 
 
 def end_of_file(file: Path) -> datetime:

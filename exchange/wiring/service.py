@@ -49,6 +49,7 @@ from exchange.wiring.renewing import (
     Renewing,
     door_files,
     end_of_file,
+    ends_read_anew,
     line_certificates,
     read_material,
 )
@@ -332,6 +333,7 @@ def config_of(settings: Settings, material: Material) -> ServerConfig:
         line_certificate_ends=tuple(
             (line, end_of_file(file).timestamp()) for line, _, file in line_certificates(settings)
         ),
+        line_certificates_read=ends_read_anew(settings),
         admin_address=settings.admin_host,
         admin_port=settings.admin_port,
         server_certificate=material.server_certificate,

@@ -135,6 +135,15 @@ def test_the_compose_file_is_one() -> None:
     assert set(told.service_names()) == {"exchange", "postgres"}
 
 
+def test_the_databases_of_deploy_are_made_in_the_encoding_that_a_service_takes() -> None:
+    # Of the locale C alone it would be SQL_ASCII, which a service refuses.
+    (compose,) = documents(DEPLOY / "container" / "compose.yml")
+    words = compose["services"]["postgres"]["environment"]["POSTGRES_INITDB_ARGS"].split()
+    assert {"--encoding=UTF8", "--locale=C"} <= set(words)
+    (patroni,) = documents(DEPLOY / "patroni" / "patroni.yml")
+    assert {"encoding": "UTF8"} in patroni["bootstrap"]["initdb"]
+
+
 def test_a_compose_file_with_what_there_is_not_is_refused() -> None:
     text = (DEPLOY / "container" / "compose.yml").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="secret"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import shutil
@@ -14,9 +15,11 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
+from exchange.cli.front import front
 from exchange.server.metrics import Metrics
 from exchange.server.shards.front import ShardFront
 from exchange.server.shards.map import ShardMap
+from exchange.settings import Settings
 from tests.e2e.service import REPOSITORY, Case
 
 if TYPE_CHECKING:
@@ -109,10 +112,24 @@ def test_prometheus_takes_the_alerts_and_each_has_both_sides_of_its_line() -> No
     assert [rule["alert"] for rule in rules() if f"alertname: {rule['alert']}\n" not in tried] == []
 
 
+def test_a_node_and_a_front_are_both_asked_where_they_tell() -> None:
+    ports = {
+        "prometheus.yml": Settings.model_fields["metrics_port"].default,
+        "prometheus-front.yml": inspect.signature(front).parameters["metrics_port"].default,
+    }
+    assert len(set(ports.values())) == len(ports)
+    for name, port in ports.items():
+        (job,) = yaml.safe_load((WATCH / name).read_text(encoding="utf-8"))["scrape_configs"]
+        # The alerts ask for this one.
+        assert job["job_name"] == "exchange"
+        assert job["static_configs"] == [{"targets": [f"127.0.0.1:{port}"]}]
+
+
 def test_prometheus_takes_its_settings_and_the_questions_of_the_dashboard(tmp_path: Path) -> None:
-    settings = (WATCH / "prometheus.yml").read_text(encoding="utf-8")
-    (tmp_path / "prometheus.yml").write_text(settings, encoding="utf-8")
-    promtool("check", "config", "--syntax-only", tmp_path / "prometheus.yml")
+    for name in ("prometheus.yml", "prometheus-front.yml"):
+        settings = (WATCH / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(settings, encoding="utf-8")
+        promtool("check", "config", "--syntax-only", tmp_path / name)
     questions = [
         one["expr"].replace("$__rate_interval", "5m") for panel in panels() for one in panel["targets"]
     ]

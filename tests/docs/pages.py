@@ -29,6 +29,7 @@ MARKS = {
     "toml console": "read as settings of a console alone",
     "toml adapter": "read as settings of the provider's adapter",
     "toml conformance": "read as what drives an adapter in the conformance suite",
+    "sql owner": "run on a real PostgreSQL (tests/deploy/test_roles.py)",
     "bash node": "run by `tests/examples/test_node.py` with other paths",
     "text": "a drawing",
 }

@@ -10,12 +10,16 @@ import pytest
 from exchange.errors import SettingsInvalid
 from exchange.ledger.checkpoint import Checkpoint, SignedCheckpoint, parse_policy, sign_checkpoint
 from exchange.ledger.cosigning import ask
+from exchange.ledger.evidence import EvidenceFolder
 from exchange.ledger.merkle import hash_leaf, root_of
 from exchange.ledger.note import parse_note
+from exchange.ledger.tiles import CHECKPOINT
+from exchange.ledger.witness import Outcome, Witness
+from exchange.ledger.witness_store import WitnessStore
 from exchange.pipeline import cosigning as room
 from exchange.pipeline.cosigning import Cosigners, Witnessed
 from exchange.pipeline.handing import Reply
-from tests.ledger.builders import ORIGIN, Log, entry, grown, signer, witness, witness_vkey
+from tests.ledger.builders import NOON, ORIGIN, Log, entry, grown, signer, witness, witness_vkey
 from tests.pipeline.witnesses import Street
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ class Desk:
     """A log, its witnesses, and what was told."""
 
     def __init__(self, folder: Path, quorum: str = "group Q 2 W1 W2 W3\nquorum Q\n") -> None:
+        self.folder = folder
         self.log = Log(folder)
         self.street = Street(folder, [signer().key])
         self.alarms: list[tuple[str, Conflict]] = []
@@ -211,6 +216,36 @@ async def test_a_witness_that_holds_another_history_is_an_alarm_with_its_evidenc
     known = parse_policy(f"log {signer().vkey}\nquorum none\n")
     held, shown = known.accept(conflict.held), known.accept(conflict.shown)
     assert (held.size, shown.size) == (theirs, 3)
+
+
+def put_back(desk: Desk, note: bytes) -> None:
+    """Give the first witness the store back that it had when it cosigned this."""
+    street = desk.street
+    older = WitnessStore(desk.folder / "older.db")
+    street.stores.append(older)
+    evidence = EvidenceFolder(desk.folder / "older")
+    street.witnesses[0] = Witness(street.cosigners[0], street.logs, older, evidence, lambda: NOON)
+    assert street.witnesses[0].add_checkpoint(ask(0, [], note)).outcome is Outcome.COSIGNED
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.usefixtures("impatient")
+async def test_a_witness_whose_older_store_was_put_back_signs_nothing_along(
+    desk: Desk, *, restarted: bool
+) -> None:
+    first, before = await desk.collect(3), await desk.collect(5)
+    assert before.missing == ()
+    put_back(desk, first.signed.note)
+    if restarted:
+        desk.log.tiles.write(CHECKPOINT, before.signed.note)
+        desk.cosigners = desk.opened()
+    for size in (9, 9, 12):
+        assert (await desk.collect(size)).missing == ("w1.example",)
+    ((name, conflict),) = desk.alarms
+    assert (name, conflict.kind) == ("w1.example", "forgot")
+    # Two notes under its own line: it took the larger, and shows the smaller.
+    own = desk.street.accepting("quorum W1\n")
+    assert (own.accept(conflict.held).size, own.accept(conflict.shown).size) == (3, 5)
 
 
 @pytest.mark.usefixtures("impatient")

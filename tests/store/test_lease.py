@@ -92,6 +92,22 @@ def test_a_holder_whose_session_is_gone_loses_it_before_its_time(node: Callable[
     assert until_taken(second).term == 2
 
 
+def test_a_lease_that_somebody_deleted_is_there_again_at_the_next_look(
+    dsn: str, node: Callable[..., PostgresLease]
+) -> None:
+    first, second = node("a:1"), node("b:1")
+    before = first.take().term
+    with psycopg.connect(dsn, autocommit=True) as session:
+        session.execute("DELETE FROM lease")
+    with pytest.raises(StoreUnavailable):
+        lease_of(dsn)
+    found = second.take()
+    assert (found.holder, found.mine, found.term > before) == ("b:1", True, True)
+    assert not (told := first.take()).mine
+    assert (told.term, told.holder) == (found.term, "b:1")
+    assert pass_on(dsn).term == found.term + 1
+
+
 def test_a_holder_whose_line_broke_goes_on_with_a_new_one(
     dsn: str, node: Callable[..., PostgresLease]
 ) -> None:

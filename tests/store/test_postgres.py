@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
+from exchange.databases.place import InPostgres
 from exchange.databases.postgres import is_weak
 from exchange.errors import HistoryUnreadable, SettingsInvalid, StoreFull, StoreOutdated, StoreUnavailable
+from exchange.keys.database import open_database
 from exchange.store import postgres as room
 from exchange.store.errors import HeadMoved, Taken
 from exchange.store.postgres import (
@@ -245,9 +248,62 @@ def test_two_that_make_the_tables_at_once_make_them_once(postgres: PostgresServe
         recorder.close()
 
 
+def test_a_connection_that_the_server_ended_unused_is_nobodys(postgres_store: PostgresStore) -> None:
+    store = postgres_store
+    store.commit(store.batch("plan-1"))
+    # As a restart ends all of them, and a limit on idle sessions each.
+    ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    with psycopg.connect(store.dsn, autocommit=True) as session:
+        session.execute(f"{ended} AND backend_type = 'client backend'".encode())
+    store.commit(store.batch("plan-1"))
+    with store.recorder.turn():
+        store.commit(store.batch("plan-1"))
+    assert store.reader.head()[0] == 3
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_in_another_encoding_is_refused_by_its_name(
+    postgres: PostgresServer, encoding: str
+) -> None:
+    name = f"in_{encoding.lower()}"
+    with psycopg.connect(postgres.dsn(), autocommit=True) as session:
+        session.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0".encode())
+    for opened in (PostgresRecorder, lambda dsn: open_database(InPostgres(dsn))):
+        with pytest.raises(SettingsInvalid, match="UTF-8") as refused:
+            opened(postgres.dsn(name))
+        assert refused.value.metadata == {"encoding": encoding}
+
+
+def test_a_database_that_takes_no_writes_is_refused_and_told_what_to_say(
+    postgres_store: PostgresStore,
+) -> None:
+    # As a standby is, where the string names it and does not ask for who writes.
+    closed = postgres_store.dsn.replace("options='", "options='-c default_transaction_read_only=on ")
+    for opened in (PostgresRecorder, lambda dsn: open_database(InPostgres(dsn))):
+        with pytest.raises(SettingsInvalid, match="target_session_attrs=read-write"):
+            opened(closed)
+
+
 def test_a_reader_cannot_write(postgres_store: PostgresStore) -> None:
     with pytest.raises(StoreUnavailable):
         postgres_store.reader._all(b"DELETE FROM links")
+
+
+@pytest.mark.parametrize(("failed", "asked"), [(psycopg.OperationalError, 2), (PoolTimeout, 1)])
+def test_a_read_is_made_again_on_another_line_and_not_where_there_is_none(
+    postgres_store: PostgresStore, monkeypatch: pytest.MonkeyPatch, failed: type[Exception], asked: int
+) -> None:
+    reads: list[bytes] = []
+
+    def once(statement: bytes, _values: tuple[object, ...]) -> list[object]:
+        reads.append(statement)
+        with store_errors():
+            raise failed
+
+    monkeypatch.setattr(postgres_store.reader, "_once", once)
+    with pytest.raises(StoreUnavailable):
+        postgres_store.reader.head()
+    assert len(reads) == asked
 
 
 def test_a_closed_reader_and_a_server_that_is_not_there_do_not_answer(postgres_store: PostgresStore) -> None:

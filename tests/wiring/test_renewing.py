@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,8 +13,16 @@ from cryptography import x509
 from exchange.errors import SettingsInvalid
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.server.certificates import Material, end_of, refuse_out_of_time, refuse_unfit
+from exchange.server.metrics import Metrics
 from exchange.settings import throw_away_settings
-from exchange.wiring.renewing import Renewing, end_of_file, line_certificates, read_material
+from exchange.wiring.renewing import (
+    Renewing,
+    end_of_file,
+    ends_read_anew,
+    line_certificates,
+    read_anew,
+    read_material,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +76,38 @@ def test_lines_of_its_own_are_those_the_settings_name_with_when_each_ends(
     absent.write_bytes(b"no certificate")
     with pytest.raises(SettingsInvalid, match="not a certificate in PEM"):
         end_of_file(absent)
+
+
+def test_what_is_read_again_while_it_runs_is_told_as_it_lies_there_now(
+    authority: DevelopmentAuthority, tmp_path: Path
+) -> None:
+    one = authority.issue_node(tmp_path / "node").certificate
+    console = tmp_path / "console"
+    console.mkdir()
+    assert [*read_anew(throw_away_settings())] == []
+    named = throw_away_settings(
+        console_credentials=console,
+        store="postgres",
+        postgres=f"host=db.example sslcert={one}",
+        keys_postgres=f"host=keys.example sslcert={tmp_path}/absent",
+        checkpoints_postgres="host=db.example",
+    )
+    found = {line: (name, file) for line, name, file in read_anew(named)}
+    assert found == {
+        "console": ("console_credentials", console / "client.pem"),
+        "events": ("postgres", one),
+        "keys": ("keys_postgres", tmp_path / "absent"),
+    }
+    metrics = Metrics()
+    metrics.watch_lines({}, dict(ends_read_anew(named)))
+
+    def told(line: str) -> float | None:
+        return metrics.registry.get_sample_value("exchange_line_certificate_end_seconds", {"line": line})
+
+    ends = x509.load_pem_x509_certificate(one.read_bytes()).not_valid_after_utc.timestamp()
+    assert (told("events"), told("keys"), told("console")) == (ends, 0, 0)
+    shutil.copy(one, console / "client.pem")
+    assert told("console") == ends
 
 
 # --- renewals -------------------------------------------------------------------------------------------
