@@ -217,6 +217,7 @@ PARTS: Final[Mapping[str, str]] = MappingProxyType(
         "what_to_change": "Wat anders moet",
         "wish_id": "Nummer",
         "wishes": "Wat u vraagt",
+        "without_parents": "Waarom zonder ouder of voogd",
         "withheld_fields": "Wat niet is gegeven",
     }
 )
