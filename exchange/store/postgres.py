@@ -120,7 +120,6 @@ CHANNEL: Final = "exchange_bell"
 # Waits for whoever is moving the head, and its commit for all that was logged before: see ADR 120.
 TOUCH: Final = b"UPDATE head SET position = position WHERE one = 1 RETURNING position"
 
-
 # The pool's own lines name hosts and users, in no shape of ours; what failed is raised where it was asked.
 logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
