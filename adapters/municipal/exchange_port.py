@@ -319,11 +319,16 @@ def read_plan(plan_id: str, plan: pb.Plan) -> PlanSeen:
         version=plan.version,
         investigated=bool(plan.conversations or plan.situations or plan.goals),
         solved=any(one.outcome == solved for one in plan.conversations),
-        agreed=last is not None and last.outcome == pb.AGREEMENT_OUTCOME_AGREED and not last.waits,
+        agreed=last is not None and _is_yes(last),
         goals=tuple(_goal(one) for one in plan.goals if one.goal_id),
         # A state that is withheld or not known here says nothing of where a support stands.
         supports=tuple(_support(one) for one in plan.supports if one.support_id and one.state in _STATES),
     )
+
+
+def _is_yes(told: pb.Agreement) -> bool:
+    """Tell whether it is a yes to this plan that waits for nobody: to another college's plan it has no version."""
+    return told.outcome == pb.AGREEMENT_OUTCOME_AGREED and not told.waits and told.plan_version > 0
 
 
 def _goal(told: pb.Goal) -> Goal:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from exchange.domain.plan import PLAN
 from exchange.domain.plan.events import PlanAgreed, PlanDisagreed
+from exchange.domain.plan.goals import first_yes
+from exchange.domain.plan.received import content_of, told
 from exchange.store.upcasts import UPCASTS
 from tests.domain.builders import (
     AGREE,
@@ -19,6 +21,7 @@ from tests.domain.builders import (
     given,
 )
 from tests.domain.plan_builders import AGREE_IF, AGREED_IF, ANSWER, ANSWERED, LOOKED_AT
+from tests.domain.test_received import received
 
 CHILD_SAYS = replace(AGREE, asks_both=True)
 PARENT_SAYS = replace(CHILD_SAYS, author=REPRESENTATIVE)
@@ -120,6 +123,64 @@ def test_a_child_persists_after_a_parents_no_only() -> None:
     )
     after = (CHILD_WAITS, replace(PARENT_NO, plan_version=5))
     given(PLAN, *SUPPORT_CHOSEN, *after).when(ALONE).then(COUNTS_ALONE)
+
+
+def test_after_a_no_of_the_parent_who_had_said_yes_the_childs_yes_still_counts_alone() -> None:
+    said = (CHILD_WAITS, COUNTS_ALONE, replace(PARENT_TOO, plan_version=6))
+    assert agreed(*said) == 6
+    assert agreed(*said, replace(PARENT_NO, plan_version=7)) == CHILD_WAITS.plan_version
+    assert agreed(*said, replace(CHILD_NO, plan_version=7), replace(PARENT_NO, plan_version=8)) == 0
+
+
+def test_conditions_are_answered_also_once_the_other_one_said_yes() -> None:
+    said = (replace(AGREED_IF, waits=True), replace(PARENT_TOO, waits=True))
+    given(PLAN, *SUPPORT_CHOSEN, *said).when(ANSWER).then(ANSWERED)
+    assert agreed(*said, ANSWERED) == 0
+    given(PLAN, *SUPPORT_CHOSEN, *said, ANSWERED).when(PARENT_SAYS).then(replace(PARENT_TOO, plan_version=7))
+    # Where the newest word waits for nobody, what was said before it is not answered any more.
+    for last in (PARENT_TOO, replace(PARENT_NO, plan_version=5)):
+        met = replace(ANSWER, met=last is PARENT_TOO)
+        given(PLAN, *SUPPORT_CHOSEN, said[0], last).when(met).refused("WORD_UNKNOWN")
+
+
+def test_a_yes_of_which_the_conditions_were_met_may_count_alone() -> None:
+    said = (replace(AGREED_IF, waits=True), ANSWERED)
+    given(PLAN, *SUPPORT_CHOSEN, *said).when(ALONE).then(COUNTS_ALONE)
+    assert agreed(*said, COUNTS_ALONE) == AGREED_IF.plan_version
+    for again in (ALONE, replace(ALONE, met=True), ANSWER):
+        given(PLAN, *SUPPORT_CHOSEN, *said, COUNTS_ALONE).when(again).refused("ANSWERED")
+
+
+def test_a_yes_to_a_plan_without_its_supports_undoes_none_of_the_other() -> None:
+    unseen = replace(PARENT_WAITS, plan_version=5, supports_unseen=True)
+    given(PLAN, *SUPPORT_CHOSEN, PARENT_WAITS, unseen).when(CHILD_SAYS).then(replace(CHILD_TOO, plan_version=6))
+
+
+def test_what_was_said_of_another_municipalitys_plan_is_no_word_on_this_one() -> None:
+    of_there = replace(fold(PLAN, *SUPPORT_CHOSEN, CHILD_WAITS).agreements[0], waits=False)
+    told_of = [told(replace(of_there, plan_version=40), {"outcome", "plan_version", "say_time", "spoken_by"})]
+    came = replace(received("agreements", content_of(told_of)), plan_id=PLAN_AGREED.plan_id)
+    answered = fold(PLAN, *SUPPORT_CHOSEN, CHILD_WAITS, COUNTS_ALONE).answers[0]
+    why = [told(replace(answered, plan_version=6), {"plan_version", "met", "without_parents"})]
+    came_too = replace(came, collection="answers", content=content_of(why))
+    parent = replace(PARENT_WAITS, plan_version=6)
+    # Neither does it stand for the child's yes here, nor does a yes that waits bring it back.
+    given(PLAN, *SUPPORT_CHOSEN, came, came_too).when(PARENT_SAYS).then(parent)
+    assert agreed(came, came_too, parent) == 0
+    assert agreed(came, came_too, replace(CHILD_WAITS, plan_version=6)) == 0
+    for version in (0, 40):
+        given(PLAN, *SUPPORT_CHOSEN, came).when(replace(ANSWER, plan_version=version)).refused("WORD_UNKNOWN")
+    # It came behind a yes to this plan, which it leaves as it is.
+    assert agreed(PLAN_AGREED, came, replace(AGREED_IF, plan_version=6)) == PLAN_AGREED.plan_version
+
+
+def test_nobody_looks_back_on_a_plan_that_waits() -> None:
+    def first(*events: object) -> object:
+        return first_yes(fold(PLAN, *SUPPORT_CHOSEN, *events))  # type: ignore[arg-type] # events
+
+    assert first(CHILD_WAITS) is None
+    assert first(CHILD_WAITS, PARENT_TOO) == PARENT_TOO.at.date()
+    assert first(CHILD_WAITS, COUNTS_ALONE) == CHILD_WAITS.at.date()
 
 
 def test_nothing_else_counts_alone() -> None:

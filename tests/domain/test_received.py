@@ -72,6 +72,8 @@ def one_by_one(collection: str, *elements: dict[str, Any]) -> list[Any]:
     made = [element_of(collection, one) for one in json.loads(content_of(elements))]
     if collection == "supports":
         return [replace(one, requested_version=8, corrected_version=0) for one in made]
+    if collection in {"agreements", "answers"}:
+        return [replace(one, plan_version=0) for one in made]
     return made
 
 

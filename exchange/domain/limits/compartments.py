@@ -80,7 +80,9 @@ _NAMED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "wishes.wish_id": ("matches.about_id",),
     "trajectories.step": ("trajectories.earlier_steps",),
     "trajectories.since_date": ("trajectories.earlier_dates",),
-    "agreements.outcome": ("agreements.waits",),
+    # That a child's yes counts alone says that it said yes. Who is not told that a yes waits is told none.
+    "agreements.outcome": ("agreements.waits", "answers.without_parents"),
+    "agreements.waits": ("agreements.outcome", "answers.without_parents"),
     "answers.answer": ("answers.without_parents",),
 }
 # What the resident says beside an element may repeat any of its words: it is sealed with the first of them,

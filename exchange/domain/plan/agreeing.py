@@ -115,13 +115,22 @@ def speaker_of(task: str) -> AgreementSpeaker:
 
 def _other_agrees(plan: PlanState, speaker: AgreementSpeaker) -> bool:
     """Tell whether the newest word of the other of a child and its parent is a yes to every support."""
-    words = [one for one in plan.agreements if one.spoken_by not in {speaker, ""}]
-    if not words or words[-1].outcome == AgreementOutcome.DISAGREED or words[-1].supports_unseen:
+    words = [one for one in _own(plan) if one.spoken_by not in {speaker, ""} and not one.supports_unseen]
+    if not words:
         return False
     newest = words[-1]
-    met = newest.plan_version in {one.plan_version for one in plan.answers if one.met}
+    met = newest.outcome == AgreementOutcome.AGREED_ON_CONDITIONS and _is_met(plan, newest)
     shown = all(one.chosen_version <= newest.plan_version for one in plan.supports)
     return shown and (met or newest.outcome == AgreementOutcome.AGREED)
+
+
+def _own(plan: PlanState) -> list[Agreement]:
+    """Return what was said of this plan: what another municipality handed over is of no version of it."""
+    return [one for one in plan.agreements if one.plan_version]
+
+
+def _is_met(plan: PlanState, word: Agreement) -> bool:
+    return any(one.met and one.plan_version == word.plan_version for one in plan.answers)
 
 
 def _refuse_unready(plan: PlanState, *, minor: bool) -> None:
@@ -140,7 +149,7 @@ def answer_agreement(command: AnswerAgreement, state: PlanState | None) -> Event
     """Decide on a college's answer to the resident's newest word."""
     plan = open_plan(state)
     author = command.author
-    newest = _answered_word(plan, alone=bool(command.without_parents))
+    newest = _answered_word(plan, command)
     refused = newest is not None and newest.outcome == AgreementOutcome.DISAGREED
     refuse_faults(
         {
@@ -159,7 +168,9 @@ def answer_agreement(command: AnswerAgreement, state: PlanState | None) -> Event
         _refuse_not_alone(plan, newest, command)
     elif newest.outcome == AgreementOutcome.AGREED:
         raise RuleBroken("a yes without conditions asks for no answer", rule="NOTHING_ASKED")
-    if any(one.plan_version == command.plan_version for one in plan.answers):
+    before = [one for one in plan.answers if one.plan_version == command.plan_version]
+    # That conditions are met says nothing yet of a child's yes without its parents'.
+    if any(one.without_parents or not command.without_parents for one in before):
         raise RuleBroken("this word was answered already", rule="ANSWERED")
     refuse_full(plan, "answers")
     answered = AgreementAnswered(
@@ -176,20 +187,28 @@ def answer_agreement(command: AnswerAgreement, state: PlanState | None) -> Event
     return (answered,)
 
 
-def _answered_word(plan: PlanState, *, alone: bool) -> Agreement | None:
-    """Return the newest word; of the child, where it is to count alone."""
-    words = (
-        one for one in reversed(plan.agreements) if not alone or one.spoken_by == AgreementSpeaker.RESIDENT
-    )
-    return next(words, None)
+def _answered_word(plan: PlanState, command: AnswerAgreement) -> Agreement | None:
+    """Return the newest word; of the child, where it is to count alone.
+
+    Where that waits, the newest of the other one is answered too: its conditions may be what is waited for.
+    """
+    words = _own(plan)[::-1]
+    if command.without_parents:
+        words = [one for one in words if one.spoken_by == AgreementSpeaker.RESIDENT]
+    elif words and words[0].waits:
+        others = (one for one in words if one.spoken_by != words[0].spoken_by)
+        other = next(others, words[0])
+        return other if other.plan_version == command.plan_version else words[0]
+    return words[0] if words else None
 
 
 def _refuse_not_alone(plan: PlanState, word: Agreement, command: AnswerAgreement) -> None:
     if not word.waits or word.outcome == AgreementOutcome.DISAGREED:
         raise RuleBroken("this word does not wait for another's", rule="NOTHING_WAITS")
-    if word.outcome == AgreementOutcome.AGREED_ON_CONDITIONS and not command.met:
+    met = command.met or _is_met(plan, word)
+    if word.outcome == AgreementOutcome.AGREED_ON_CONDITIONS and not met:
         raise RuleBroken("a yes on conditions counts once they are met", rule="NOT_MET")
-    before = [one for one in plan.agreements if one.plan_version < word.plan_version]
+    before = [one for one in _own(plan) if one.plan_version < word.plan_version]
     refusals = [one for one in before if one.spoken_by == AgreementSpeaker.REPRESENTATIVE]
     persists = bool(refusals) and refusals[-1].outcome == AgreementOutcome.DISAGREED
     if command.without_parents == WithoutParents.CHILD_PERSISTS and not persists:
@@ -201,23 +220,28 @@ def agreed_version(agreements: Iterable[Agreement], answers: Iterable[Answer]) -
 
     A yes is to what was shown: one of somebody who was shown no supports neither covers a support, nor undoes
     a yes that did. A yes on conditions says nothing until it is answered that they are met; one that waits
-    for another's, until it is answered that it counts without. Of such a yes no parent's no takes anything.
+    for another's, until it is answered that it counts without. Of such a yes no parent's no takes anything,
+    whatever that parent said meanwhile. What was said of another municipality's plan is of no version here.
     """
     met, alone = set[int](), set[int]()
     for one in answers:
         met |= {one.plan_version} if one.met else set()
         alone |= {one.plan_version} if one.without_parents else set()
-    agreed = 0
+    agreed = agreed_alone = 0
     for word in agreements:
+        if not word.plan_version:
+            continue
         if word.outcome == AgreementOutcome.DISAGREED:
-            if agreed not in alone or word.spoken_by != AgreementSpeaker.REPRESENTATIVE:
-                agreed = 0
+            if word.spoken_by != AgreementSpeaker.REPRESENTATIVE:
+                agreed_alone = 0
+            agreed = agreed_alone
         elif (
             not word.supports_unseen
             and (word.outcome == AgreementOutcome.AGREED or word.plan_version in met)
             and (not word.waits or word.plan_version in alone)
         ):
             agreed = word.plan_version
+            agreed_alone = agreed if agreed in alone else agreed_alone
     return agreed
 
 

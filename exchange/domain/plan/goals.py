@@ -183,8 +183,14 @@ def _scores_faults(command: HoldEvaluation) -> Mapping[str, str]:
 
 
 def first_yes(plan: PlanState) -> date | None:
-    """Return the day on which the resident first agreed, None where that never was."""
-    return min((one.say_time.date() for one in plan.agreements if one.outcome in _A_YES), default=None)
+    """Return the day on which the resident first agreed, None where that never was.
+
+    A yes that waits for another's is none, unless it was answered that it counts without.
+    """
+    alone = {one.plan_version for one in plan.answers if one.without_parents}
+    yes = (one for one in plan.agreements if one.outcome in _A_YES)
+    said = (one.say_time.date() for one in yes if not one.waits or one.plan_version in alone)
+    return min(said, default=None)
 
 
 def _refuse_before_the_start(plan: PlanState, hold_date: date) -> None:

@@ -25,6 +25,8 @@ from exchange.domain.plan.state import PlanState
 HEAD: Final = frozenset({"origin", "category", "recorded"})
 # Of the versions of one plan: in another one they say nothing.
 _OF_THIS_PLAN: Final = frozenset({"written", "rewritten"})
+# What was said of a version of that plan is said of none of this one.
+_SAID_OF_A_VERSION: Final = frozenset({"agreements", "answers"})
 _IN_TUPLES: Final = frozenset({str, int})
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NOTHING: Final[Mapping[Any, object]] = MappingProxyType(
@@ -231,6 +233,8 @@ def elements_received(state: PlanState, event: ElementsReceived) -> PlanState:
     elements = _elements_in(event)
     if elements and hasattr(elements[0], "requested_version"):
         elements = [with_changes(one, requested_version=version, corrected_version=0) for one in elements]
+    elif event.collection in _SAID_OF_A_VERSION:
+        elements = [with_changes(one, plan_version=0) for one in elements]
     whole = (*getattr(state, event.collection), *elements)
     return with_changes(state, version=version, **{event.collection: whole})
 

@@ -56,7 +56,8 @@ CHANGED: Final[Mapping[str, Changed]] = {
     "plan.agreed": Changed("agreements", ("plan_version",), by_origin=True),
     "plan.agreed_on_conditions": Changed("agreements", ("plan_version",), by_origin=True),
     "plan.disagreed": Changed("agreements", ("plan_version",), by_origin=True),
-    "plan.agreement_answered": Changed("answers", ("plan_version",), by_origin=True),
+    # One word is answered twice: that its conditions are met, and that it counts alone.
+    "plan.agreement_answered": Changed("answers", ("plan_version",), by_origin=True, brought=True),
     "plan.provider_preferred": Changed("preferences", ("preference_id",)),
     "plan.provider_invited": Changed("preferences", ("preference_id",)),
     "plan.signal_received": Changed("signals", ("signal_id",)),
