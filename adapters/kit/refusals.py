@@ -56,6 +56,10 @@ class Refusals:
         """Note that a lifting was told: what waited goes on."""
         self._connection.execute("UPDATE refusals SET since_ms = NULL WHERE plan_id = ?", (plan_id,))
 
+    def forget(self, name: str) -> None:
+        """Forget one that named no plan when it was refused."""
+        self._connection.execute("DELETE FROM refusals WHERE name = ?", (name,))
+
     def forget_plan(self, plan_id: str) -> None:
         """Forget all of a plan."""
         self._connection.execute("DELETE FROM refusals WHERE plan_id = ?", (plan_id,))

@@ -110,14 +110,17 @@ class Intake:
         if prepared is None:
             return
         pseudonym = bytes.fromhex(prepared.pseudonym)
+        # The exchange answers what it refused within a restriction as it did: asked anew it has another name.
+        again = desk.refusals.again(f"{ZAAK} {zaak.url}")
+        known = f"resident {prepared.pseudonym} {prepared.born} {prepared.capable}"
         desk.exchange.register_resident(
-            desk.journal.request_id(f"resident {prepared.pseudonym} {prepared.born} {prepared.capable}"),
+            desk.journal.request_id(known + again),
             pseudonym,
             prepared.born,
             capable=prepared.capable,
         )
         order = ReportOrder(
-            request_id=desk.journal.request_id(f"report {zaak.url}"),
+            request_id=desk.journal.request_id(f"report {zaak.url}{again}"),
             pseudonym=pseudonym,
             own_words=prepared.report.own_words,
             domains=prepared.report.domains,
@@ -223,10 +226,10 @@ class Intake:
         resident = read_resident(desk.brp.ask(person.bsn, RESIDENT_FIELDS), desk.today)
         if not resident.minor:
             return
-        found_on = desk.today.isoformat()
+        found_on, again = desk.today.isoformat(), desk.refusals.again(f"{AUTHORITY} {plan_id}")
         for holder in read_authority(desk.brp.ask(person.bsn, AUTHORITY_FIELDS)):
             name = desk.exchange.pseudonym(holder.bsn).hex()
-            asked = f"holder {person.case_id} {name} {holder.relation} {holder.gezag} {found_on}"
+            asked = f"holder {person.case_id} {name} {holder.relation} {holder.gezag} {found_on}{again}"
             desk.exchange.record_holder(desk.journal.request_id(asked), person.case_id, holder, found_on)
         desk.log.info("authority_recorded")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from adapters.kit.erasures import Erasures
 from adapters.kit.outward import OutwardError
 from adapters.kit.refusals import TOO_LONG
+from adapters.municipal.desk import ZAAK
 from adapters.sdk.errors import SdkError
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class Restraints:
                 desk.refusals.lifted(plan_id)
                 for reason in (RESTRICTED, DENIED, TOO_LONG):
                     desk.journal.revive_plan(plan_id, reason, desk.now_ms)
+                # What is of no known plan, a report that was not taken, may be of this one: asked once.
+                desk.journal.revive_plan("", TOO_LONG, desk.now_ms)
             elif told.ours and desk.journal.park_plan(plan_id, RESTRICTED):
                 desk.alarm("errand_parked", reason=RESTRICTED)
         if kept:
@@ -106,6 +109,8 @@ class Restraints:
             # Before they are forgotten: afterwards nobody knows of them any more.
             desk.alarm("case_file_for_a_person", count=len(cases))
         with desk.journal.transaction():
+            for url in cases:
+                desk.refusals.forget(f"{ZAAK} {url}")
             for plan_id in held:
                 desk.links.forget(plan_id)
                 desk.journal.forget_plan(plan_id)

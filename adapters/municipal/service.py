@@ -193,6 +193,9 @@ class Service:
     def _park(self, errand: Errand, reason: str) -> None:
         desk = self.desk
         desk.journal.park(errand, reason)
+        if reason != DENIED:
+            # It is no restriction that stops it now: the next one has its own month.
+            desk.refusals.settled(f"{errand.kind} {errand.subject}")
         desk.alarm("errand_parked", message_type=errand.kind, reason=reason)
         if errand.kind not in (ZAAK, SITUATION):
             return

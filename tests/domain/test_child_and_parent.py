@@ -153,7 +153,9 @@ def test_a_yes_of_which_the_conditions_were_met_may_count_alone() -> None:
 
 def test_a_yes_to_a_plan_without_its_supports_undoes_none_of_the_other() -> None:
     unseen = replace(PARENT_WAITS, plan_version=5, supports_unseen=True)
-    given(PLAN, *SUPPORT_CHOSEN, PARENT_WAITS, unseen).when(CHILD_SAYS).then(replace(CHILD_TOO, plan_version=6))
+    given(PLAN, *SUPPORT_CHOSEN, PARENT_WAITS, unseen).when(CHILD_SAYS).then(
+        replace(CHILD_TOO, plan_version=6)
+    )
 
 
 def test_what_was_said_of_another_municipalitys_plan_is_no_word_on_this_one() -> None:

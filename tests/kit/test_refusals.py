@@ -51,3 +51,5 @@ def test_with_a_plan_all_of_it_goes(refusals: Refusals) -> None:
     refusals.refused("b", "other", 1)
     refusals.forget_plan("plan")
     assert (refusals.again("a"), refusals.again("b")) == ("", " after-1")
+    refusals.forget("b")
+    assert refusals.again("b") == ""

@@ -13,7 +13,7 @@ from adapters.municipal.mapping import DESCRIPTION_MAX, situation_of
 from adapters.municipal.records import Situation
 from adapters.municipal.situation_port import SdkSituations
 from exchange.v1.common_pb2 import LIFE_DOMAIN_INSTRUMENTAL_ADL
-from tests.municipal.around import ME, Adapter, Reported, plan_of, settings, written
+from tests.municipal.around import ME, WORDS, Adapter, Reported, plan_of, settings, written
 from tests.server.test_rights import LIMIT
 from tests.server.town import INVESTIGATE
 
@@ -194,6 +194,46 @@ def test_what_is_refused_for_a_month_waits_for_a_person(
     restricted.lift()
     told.say(score="3")
     assert told.situations == [(SAID, 3, "zaaksysteem", [])]
+
+
+def test_a_report_that_was_refused_within_a_restriction_is_taken_after_it(
+    exchange: Exchange, adapter: Adapter, town: Town
+) -> None:
+    told = Told(exchange, adapter, town)
+    story = told.story
+    on: dict[str, Any] = {"claim": LIMIT, "case_id": story.case_id}
+    on["restriction_id"] = story.wmo.rights.restrict(reason="Betwist.", **on).restriction_id
+    zaak = town.case(story.bsn, "Er is iets bij gekomen.")
+    adapter.service.desk.ask("zaak", zaak["url"])
+    adapter.work()
+    assert adapter.parked() == ["denied R24"]
+    story.wmo.rights.announce_lifting(how="letter", **on)
+    story.wmo.rights.lift_restriction(reason="Nagegaan.", **on)
+    adapter.clock.pass_by(hours=25)
+    adapter.work()
+    # Its words are in the plan; of two cases of one plan a person leaves one.
+    assert adapter.parked() == ["plan_has_another_case"]
+    asked = {"claim": INVESTIGATE, "plan_id": story.plan_id, "fields": ["reports.own_words"]}
+    reports = story.wmo.plan.get_plan(**asked).plan.reports
+    assert [one.own_words for one in reports] == [WORDS, "Er is iets bij gekomen."]
+
+
+def test_what_waited_for_a_person_meanwhile_has_a_month_of_its_own(
+    exchange: Exchange, adapter: Adapter, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(exchange, adapter, town, situatie=SAID)
+    restricted = Restricted(told, monkeypatch)
+    told.say(score="2")
+    restricted.lift()
+    told.say(score="9")
+    assert adapter.parked() == ["score_unknown"]
+    adapter.clock.pass_by(days=31)
+    told.story.wmo.rights.restrict(reason="Weer betwist.", claim=LIMIT, case_id=told.story.case_id)
+    told.say(score="3")
+    adapter.clock.pass_by(hours=25)
+    adapter.work()
+    assert "denied R24" in adapter.parked()
+    assert TOO_LONG not in adapter.parked()
 
 
 def test_what_was_told_while_nobody_listened_is_found_by_the_sweep(
