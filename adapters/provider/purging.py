@@ -150,7 +150,8 @@ class Purging:
             try:
                 found = desk.exchange.find_case(bytes.fromhex(pseudonym))
             except Denied as denied:
-                if NOT_THERE.issuperset(denied.rules):
+                # A no that names no rule says nothing of who is there.
+                if denied.rules and NOT_THERE.issuperset(denied.rules):
                     desk.alarm("message_erased", reason="no case any more, at an erasure of an unknown plan")
                     gone.add(pseudonym)
             else:

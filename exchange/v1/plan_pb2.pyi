@@ -1240,7 +1240,7 @@ class Agreement(_message.Message):
     remarks: _builtins.str
     """Conditions, or how a no was handled."""
     plan_version: _builtins.int
-    """Version of the plan that was agreed with."""
+    """Version of the plan that was agreed with; 0 where it was another municipality's plan."""
     spoken_by: Global___AgreementSpeaker.ValueType
     """Whether the resident or a representative said it."""
     waits: _builtins.bool
@@ -1281,7 +1281,7 @@ class AgreementAnswer(_message.Message):
     ANSWER_TIME_FIELD_NUMBER: _builtins.int
     WITHOUT_PARENTS_FIELD_NUMBER: _builtins.int
     plan_version: _builtins.int
-    """Version of the plan the word was about."""
+    """Version of the plan the word was about; 0 where it was another municipality's plan."""
     met: _builtins.bool
     """Whether its conditions are met."""
     answer: _builtins.str

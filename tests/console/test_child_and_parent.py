@@ -13,7 +13,7 @@ from tests.console.house import RESIDENT, House
 from tests.console.resident_reads import words_of
 from tests.console.test_in_browser import shot
 from tests.server.family import Family
-from tests.server.town import WORD
+from tests.server.town import INVESTIGATE, WORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 WAITS = "Het plan geldt nog niet: een ouder of voogd moet ook ja zeggen."
 WAITS_EN = "The plan does not count yet: a parent or guardian has to say yes too."
+ALONE = "Het ja van het kind is genoeg: het plan geldt, ook zonder ja van een ouder of voogd."
+IS_SIXTEEN = "Wie nu 16 is, zegt zelf opnieuw ja: dat is genoeg."
 WAITS_FOR_CHILD = "Het plan geldt nog niet: het kind moet zelf ook ja zeggen."
 
 
@@ -73,6 +75,43 @@ def test_a_parent_reads_for_whom_the_plan_waits_and_says_yes(house: House, town:
     }
     assert parent.post("/mijn/1/zeg", again).status_code == 303
     assert WAITS_FOR_CHILD in words_of(parent.get("/mijn/1").text)
+
+
+def test_a_parent_reads_that_the_childs_yes_is_enough_whatever_is_said_after_it(
+    house: House, town: Town
+) -> None:
+    child, parent = child_of_fourteen(town), house.as_(RESIDENT)
+    told = {"csrf": parent.csrf("/mijn/6"), "naam": "Sem", "bsn": child.bsn}
+    assert parent.post("/mijn/6/ander", told).status_code == 303
+    spoken_of = town.state("plan", child.plan_id).version
+    child_says(child, plan_pb2.AGREEMENT_OUTCOME_AGREED)
+    page = words_of(parent.get("/mijn/1").text)
+    assert IS_SIXTEEN in page
+    child.wmo.plan.answer_agreement(
+        claim=INVESTIGATE,
+        plan_id=child.plan_id,
+        expected_version=spoken_of + 1,
+        plan_version=spoken_of,
+        answer="Het kan niet wachten.",
+        without_parents=plan_pb2.WITHOUT_PARENTS_SERIOUS_DISADVANTAGE,
+    )
+    assert ALONE in words_of(parent.get("/mijn/1").text)
+    no = {
+        "csrf": parent.csrf("/mijn/1"),
+        "request_id": "00000000-0000-4000-8000-00000000000b",
+        "versie": str(town.state("plan", child.plan_id).version),
+        "zeg": "nee",
+        "woorden": "Liever niet.",
+    }
+    assert parent.post("/mijn/1/zeg", no).status_code == 303
+    assert ALONE in words_of(parent.get("/mijn/1").text)
+    # The child's next yes asks its parent again, for what came since; what was agreed stays agreed.
+    child_says(child, plan_pb2.AGREEMENT_OUTCOME_AGREED)
+    page = words_of(parent.get("/mijn/1").text)
+    assert ALONE in page
+    assert WAITS not in page
+    child_says(child, plan_pb2.AGREEMENT_OUTCOME_DISAGREED)
+    assert ALONE not in words_of(parent.get("/mijn/1").text)
 
 
 @pytest.mark.slow

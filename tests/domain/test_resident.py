@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from exchange.domain.days import day_of
 from exchange.domain.limits.restrictions import ResidentRestricted
 from exchange.domain.representation import Representation
 from exchange.domain.representation.state import Judgement
-from exchange.domain.resident import RESIDENT, RegisterResident, ResidentState, age_at, agrees_himself
+from exchange.domain.resident import (
+    RESIDENT,
+    RegisterResident,
+    ResidentState,
+    age_at,
+    agrees_himself,
+    agrees_with_parents,
+)
 from tests.domain.builders import (
     A_DAY,
     DAY,
@@ -91,3 +99,18 @@ def test_whose_own_yes_to_a_plan_counts_by_age_and_by_what_was_judged_last_about
         known = replace(unable, representation=Representation(judgements=(judged,)))
         # Once it is over nobody found that he cannot: it takes nobody's own word away.
         assert [agrees_himself(known, day) for day in (today, tomorrow)] == [own, matter == "care"]
+
+
+def test_both_agree_from_the_twelfth_birthday_here_until_the_sixteenth() -> None:
+    child = ResidentState("r", date(2014, 7, 3), capable=True)
+    midnight = {12: datetime(2026, 7, 2, 22, tzinfo=UTC), 16: datetime(2030, 7, 2, 22, tzinfo=UTC)}
+    moments = [at - before for at in midnight.values() for before in (timedelta(seconds=1), timedelta())]
+    assert [agrees_with_parents(child, day_of(at)) for at in moments] == [False, True, True, False]
+    assert [agrees_himself(child, day_of(at)) for at in moments] == [False, True, True, True]
+    leap = replace(child, birth_date=date(2016, 2, 29))
+    days = (date(2028, 2, 28), date(2028, 2, 29), date(2032, 2, 28), date(2032, 2, 29))
+    assert [agrees_with_parents(leap, day) for day in days] == [False, True, True, False]
+    unable = Judgement("care", capable=False, at=midnight[12], until=date(2026, 9, 1))
+    judged = replace(child, representation=Representation(judgements=(unable,)))
+    until_over = (date(2026, 8, 31), date(2026, 9, 1))
+    assert [agrees_with_parents(judged, day) for day in until_over] == [False, True]

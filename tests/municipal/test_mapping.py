@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from adapters.kit.outward import Unexpected
 from adapters.municipal.case_shapes import read_case
 from adapters.municipal.errors import ForAPerson, NotificationRefused, PersonUnreadable
+from adapters.municipal.exchange_port import read_plan
 from adapters.municipal.mapping import (
     LIFE_DOMAINS,
     decision_identification,
@@ -37,6 +38,7 @@ from adapters.municipal.records import (
     Zaak,
 )
 from adapters.municipal.webhook import read_notification
+from exchange.v1 import plan_pb2 as pb
 from exchange.v1.common_pb2 import LifeDomain
 from tests.municipal.around import schema
 
@@ -351,3 +353,11 @@ def test_whatever_is_answered_it_is_read_or_refused_by_name(name: str, value: ob
     ]
     said = " ".join(said_of(read, told) for read, told in answers)
     assert NINE.search(said) is None
+
+
+def test_a_plan_is_agreed_by_a_yes_to_it_that_waits_for_nobody() -> None:
+    yes = pb.Agreement(outcome=pb.AGREEMENT_OUTCOME_AGREED, plan_version=4)
+    waits = pb.Agreement(outcome=pb.AGREEMENT_OUTCOME_AGREED, plan_version=4, waits=True)
+    elsewhere = pb.Agreement(outcome=pb.AGREEMENT_OUTCOME_AGREED)
+    for said, agreed in (([yes], True), ([waits], False), ([waits, yes], True), ([yes, elsewhere], False)):
+        assert read_plan("plan-1", pb.Plan(agreements=said)).agreed is agreed

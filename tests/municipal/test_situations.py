@@ -213,8 +213,8 @@ def test_a_report_that_was_refused_within_a_restriction_is_taken_after_it(
     adapter.work()
     # Its words are in the plan; of two cases of one plan a person leaves one.
     assert adapter.parked() == ["plan_has_another_case"]
-    asked = {"claim": INVESTIGATE, "plan_id": story.plan_id, "fields": ["reports.own_words"]}
-    reports = story.wmo.plan.get_plan(**asked).plan.reports
+    fields = ["reports.own_words"]
+    reports = story.wmo.plan.get_plan(claim=INVESTIGATE, plan_id=story.plan_id, fields=fields).plan.reports
     assert [one.own_words for one in reports] == [WORDS, "Er is iets bij gekomen."]
 
 

@@ -257,6 +257,21 @@ def test_an_erasure_reaches_what_waits_of_a_plan_nobody_named(both: Both, tmp_pa
     assert status(both.provider.config).retours_overdue == ()
 
 
+def test_a_no_that_names_no_rule_erases_nothing_of_who_waits(both: Both, tmp_path: Path) -> None:
+    planned(both)
+    gate = Gate(both.provider.port, tmp_path / MARK, asked="find_case", whose=WHOSE.hex())
+    both.provider.drop("a.xml", sent())
+    both.provider.work()
+    gate.rules = ()
+    held = both.world.held()
+    held.purges.append(PurgeAsked("erasure-0", ("plan-unknown",)))
+    both.world.save(held)
+    both.clock.pass_by(milliseconds=LOOK_EVERY_MS)
+    both.provider.work()
+    assert both.world.held().purged == {"erasure-0": False}
+    assert_waits(both)
+
+
 @pytest.mark.parametrize("rules", [("R03", "R24"), ("R24", "R25"), ("R15",)])
 def test_what_no_waiting_mends_is_refused_at_once(rules: tuple[str, ...], both: Both, tmp_path: Path) -> None:
     planned(both)

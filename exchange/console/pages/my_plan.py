@@ -112,6 +112,8 @@ SAYS: Final = {
 ANOTHERS: Final = frozenset({"RULE_BROKEN", "VERSION_CONFLICT"})
 # An address tells by a number alone what was recorded.
 WORDS_ADDED: Final = "4"
+NO: Final = "AGREEMENT_OUTCOME_DISAGREED"
+REPRESENTATIVE: Final = "AGREEMENT_SPEAKER_REPRESENTATIVE"
 NUMBERS: Final = {"ja": "1", "mits": "2", "nee": "3"}
 SAID: Final = {
     "1": later("U zei ja tegen het plan."),
@@ -167,12 +169,22 @@ async def show(look: Look) -> Response:
 
 
 def _waits_for(said: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]) -> str:
-    """Return "parent" or "child" where the newest word is a yes that waits for the other's, else nothing."""
+    """Return "parent" or "child" where the newest word is a yes that waits for the other's.
+
+    "alone" where a child's yes counts without its parents' and the newest word is such a yes or a no; else
+    nothing.
+    """
     newest = said[-1] if said else {}
-    alone = {one.get("plan_version") for one in answers if one.get("without_parents")}
-    if not newest.get("waits") or newest.get("plan_version") in alone:
+    alone = {one.get("plan_version") for one in answers if one.get("without_parents")} - {None}
+    counts = False
+    for one in said:
+        ended = one.get("outcome") == NO and one.get("spoken_by") != REPRESENTATIVE
+        counts = not ended and (counts or one.get("plan_version") in alone)
+    if counts and (newest.get("waits") or newest.get("outcome") == NO):
+        return "alone"
+    if not newest.get("waits"):
         return ""
-    return "parent" if newest.get("spoken_by") == "AGREEMENT_SPEAKER_RESIDENT" else "child"
+    return "child" if newest.get("spoken_by") == REPRESENTATIVE else "parent"
 
 
 async def agree(look: Look) -> Response:
