@@ -327,7 +327,7 @@ def read_plan(plan_id: str, plan: pb.Plan) -> PlanSeen:
 
 
 def _is_yes(told: pb.Agreement) -> bool:
-    """Tell whether it is a yes that waits for nobody, to this plan: of another college's it has no version."""
+    """Tell whether it is a yes that waits for nobody, to this plan: of another it has no version."""
     return told.outcome == pb.AGREEMENT_OUTCOME_AGREED and not told.waits and told.plan_version > 0
 
 

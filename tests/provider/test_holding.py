@@ -236,40 +236,27 @@ def test_an_erasure_reaches_what_waits_of_a_plan_nobody_named(both: Both, tmp_pa
     both.provider.drop("a.xml", sent())
     both.provider.work()
     assert_waits(both)
-    held = both.world.held()
-    # Of somebody else, while the exchange still says that this one is restricted: it waits on.
-    held.purges.append(PurgeAsked("erasure-0", ("plan-unknown",)))
-    both.world.save(held)
-    both.clock.pass_by(milliseconds=LOOK_EVERY_MS)
-    both.provider.work()
-    assert both.world.held().purged == {"erasure-0": False}
-    assert_waits(both)
+    # Of somebody else, while the exchange still says that this one is restricted, or not why: it waits on.
+    for number, rules in enumerate((("R24",), ())):
+        gate.rules = rules
+        held = both.world.held()
+        held.purges.append(PurgeAsked(f"erasure-{number}", ("plan-unknown",)))
+        both.world.save(held)
+        both.clock.pass_by(milliseconds=LOOK_EVERY_MS)
+        both.provider.work()
+        assert both.world.held().purged == dict.fromkeys(map("erasure-{}".format, range(number + 1)), False)
+        assert_waits(both)
     held = both.world.held()
     held.plan_of.pop(WHOSE.hex(), None)
-    held.purges.append(ERASED)
+    held.purges.append(PurgeAsked("erasure-2", (PLAN,)))
     both.world.save(held)
     gate.lift()
     both.clock.pass_by(milliseconds=LOOK_EVERY_MS)
     both.provider.work()
-    assert both.world.held().purged == {"erasure-0": False, "erasure-1": True}
+    assert both.world.held().purged == {"erasure-0": False, "erasure-1": False, "erasure-2": True}
     assert (answers(both), waiting(both)) == ([], ())
     assert_nowhere(both)
     assert status(both.provider.config).retours_overdue == ()
-
-
-def test_a_no_that_names_no_rule_erases_nothing_of_who_waits(both: Both, tmp_path: Path) -> None:
-    planned(both)
-    gate = Gate(both.provider.port, tmp_path / MARK, asked="find_case", whose=WHOSE.hex())
-    both.provider.drop("a.xml", sent())
-    both.provider.work()
-    gate.rules = ()
-    held = both.world.held()
-    held.purges.append(PurgeAsked("erasure-0", ("plan-unknown",)))
-    both.world.save(held)
-    both.clock.pass_by(milliseconds=LOOK_EVERY_MS)
-    both.provider.work()
-    assert both.world.held().purged == {"erasure-0": False}
-    assert_waits(both)
 
 
 @pytest.mark.parametrize("rules", [("R03", "R24"), ("R24", "R25"), ("R15",)])
