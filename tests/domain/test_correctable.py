@@ -69,7 +69,7 @@ MOVED: Told = (
     },
 )
 ONCE_MORE: Told = ("trajectory_moved", MOVED[1] | {"step": 4, "since_date": date(2026, 2, 20)})
-YES: Told = ("agreed", {})
+YES: Told = ("agreed", {"waits": False})
 PLANNED: Told = ("evaluation_planned", {"evaluation_id": "e-1"})
 HELD: Told = (
     "evaluation_held",
