@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exchange.domain.plan import AgreementAnswered
+from exchange.server.contract.changed import CHANGED, changed_element
 from exchange.v1 import plan_pb2
 from tests.server.family import Family, broken
-from tests.server.town import ACCESS, INVESTIGATE, WORD
+from tests.server.town import ACCESS, CITY, INVESTIGATE, WORD
 
 if TYPE_CHECKING:
     from adapters.sdk.client import ExchangeClient
@@ -98,3 +100,36 @@ def test_after_a_parents_no_the_childs_yes_counts_where_a_college_says_why(town:
     assert [one.without_parents for one in plan.answers] == [PERSISTS]
     says(family, family.own(), NO)
     assert agreed(family) == 0
+
+
+def test_each_answer_to_one_word_is_told_as_it_was_given(town: Town) -> None:
+    family = Family(town, 14)
+    family.record()
+    spoken_of = says(family, family.own(), plan_pb2.AGREEMENT_OUTCOME_AGREED_ON_CONDITIONS)
+    family.wmo.plan.answer_agreement(
+        claim=INVESTIGATE,
+        plan_id=family.plan_id,
+        expected_version=version(family),
+        plan_version=spoken_of,
+        met=True,
+        answer="Zo doen wij het.",
+    )
+    assert agreed(family) == 0
+    counts_alone(family, spoken_of, plan_pb2.WITHOUT_PARENTS_SERIOUS_DISADVANTAGE)
+    assert agreed(family) == spoken_of
+    plan = town.state("plan", family.plan_id)
+    met, alone = plan.answers
+    answered = AgreementAnswered(
+        resident=plan.resident,
+        plan_id=plan.plan_id,
+        organisation=CITY,
+        task="college:WMO",
+        plan_version=spoken_of,
+        met=True,
+        answer=met.answer,
+        without_parents="",
+        at=met.answer_time,
+    )
+    changed = CHANGED["plan.agreement_answered"]
+    versions = (plan.version - 1, plan.version)
+    assert [changed_element(changed, answered, one, plan) for one in versions] == [met, alone]
