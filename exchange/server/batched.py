@@ -20,6 +20,7 @@ import grpc
 from exchange.errors import Draining, ExchangeError, RequestInvalid
 from exchange.server.caller.identity import refuse_over
 from exchange.server.caller.signatures import METADATA_KEY as SIGNATURE_KEY
+from exchange.server.caller.tokens import RESIDENT_TASKS
 from exchange.server.contract.twice import refuse_twice
 from exchange.server.deadline import Deadline
 from exchange.server.house import Call
@@ -98,6 +99,7 @@ class BatchGuard(Guard):
     async def _done(
         self, record: Record, call: Call, kind: Batched, sent: Sequence[pb.BatchedCommand]
     ) -> pb.SendCommandsResponse:
+        _refuse_residents(call)
         self._count(call, len(sent))
         ones = [
             _One(
@@ -204,6 +206,15 @@ def _chains(ones: Sequence[_One]) -> list[list[_One]]:
         if one.order:
             ordered[one.order] = chains[-1]
     return chains
+
+
+def _refuse_residents(call: Call) -> None:
+    """Raise RequestInvalid: what is said for a resident is said once for each thing he is asked."""
+    if call.caller.task in RESIDENT_TASKS:
+        raise RequestInvalid(
+            "what a resident says is taken one at a time",
+            {"commands": "must be sent by calls of their own in this task"},
+        )
 
 
 def _may_be_done_later(error: Exception) -> bool:

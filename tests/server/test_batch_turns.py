@@ -6,13 +6,15 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import grpc
 import pytest
 
+from adapters.sdk.tokens import Person
 from exchange.errors import AnswerTooLarge
 from exchange.v1.plan_service_pb2 import Seen, SetGoalResponse
 from tests.server.batching import Raw, head, reason_of
 from tests.server.story import Story
-from tests.server.town import INVESTIGATE, Town
+from tests.server.town import INVESTIGATE, Town, details_of
 
 
 @pytest.fixture
@@ -107,3 +109,13 @@ def test_what_has_no_rpc_of_a_batch_is_logged_under_the_batchs_own_name(raw: Raw
     refused = [one["rpc"] for one in lines if one.get("reason") == "REQUEST_INVALID"]
     assert refused == ["SendCommands"]
     assert "Nonsense" not in json.dumps(lines)
+
+
+@pytest.mark.parametrize("task", ["betrokkene", "wettelijk-vertegenwoordiger"])
+def test_what_a_resident_says_is_taken_one_at_a_time(raw: Raw, task: str) -> None:
+    raw.person = Person("burger-1", task, "inwoner", resident=raw.story.pseudonym)
+    stands = head(raw.town)
+    with pytest.raises(grpc.RpcError) as refused:
+        raw.send(raw.command())
+    assert [one.field for one in details_of(refused.value)["BadRequest"].field_violations] == ["commands"]
+    assert head(raw.town) == stands
