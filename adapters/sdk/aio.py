@@ -80,7 +80,8 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
     async def send_batch(self, batch: Batch) -> None:
         """Send what was collected, in as few messages as it takes; each command tells its own end.
 
-        `timeout_s` bounds each message with its retries. Raises CertificateExpired, PersonMissing.
+        `timeout_s` bounds each message with its retries. Raises CertificateExpired, PersonMissing, and what
+        the book of receipts raises: what has no end then, or was not kept, goes when the batch is sent again.
         """
         for part in self._parts(batch):
             attempts, trace = self._attempts(), self._trace()

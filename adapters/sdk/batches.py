@@ -3,13 +3,16 @@
 `batch = Batch(); goal = batch.plan.set_goal(…); client.send_batch(batch); goal.answer().receipt`.
 Promises: each command is signed as if it went alone and goes out as the same bytes at each attempt, under
 a request id drawn once; only those the exchange calls temporary are tried again; an answer is given only with
-the receipt of what was signed. Those on one plan or one case are done in the order they were collected in.
+the receipt of what was signed. Those on one plan or one case are done in the order they were collected in:
+what comes behind one that may still be done is not sent, in whichever message.
 Source: protos/exchange/v1/batch_service.proto; AIP-155 (request ids).
 """
 
 from __future__ import annotations
 
 from base64 import b64decode
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, cast
 
 import grpc
@@ -17,7 +20,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
 from adapters.sdk.calls import Collecting, Rpc
-from adapters.sdk.errors import ExchangeRefused, ReceiptRefused, SdkError, refused_from
+from adapters.sdk.errors import ExchangeRefused, ReceiptRefused, SdkError, Unavailable, refused_from
 from adapters.sdk.line import MESSAGE_BYTES_MAX
 from adapters.sdk.patience import can_be_retried
 from adapters.sdk.services import Services
@@ -38,13 +41,15 @@ _Answer = TypeVar("_Answer", bound="Message")
 COMMANDS_MAX: Final = 100
 # Of one message; what stands around a command (path, signature, lengths) is no longer than this.
 AROUND_BYTES: Final = 256
+# What commands on one thing are kept in order by, as the exchange does.
+ORDERED_BY: Final = ("plan_id", "case_id")
 DETAILS_KEY: Final = "grpc-status-details-bin"
 SEND_COMMANDS: Final = Rpc(SendCommandsRequest, SendCommandsResponse)
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class NotSent(SdkError):
-    """This command was collected, and its batch was not sent yet: `client.send_batch(batch)`."""
+    """This command has no end: its batch was not sent yet, or not to its end. `client.send_batch(batch)`."""
 
 
 class Collected(Generic[_Answer]):
@@ -55,6 +60,16 @@ class Collected(Generic[_Answer]):
         self.request: Final = request
         self.refused: SdkError | None = NotSent(f"{rpc.path} was not sent yet")
         self._given: _Answer | None = None
+
+    @property
+    def may_come(self) -> bool:
+        """Tell whether it ended for now: sent under its request id again, it may be done, or was before."""
+        return isinstance(self.refused, Unavailable | AnswerUnreadable)
+
+    @property
+    def order(self) -> str:
+        """Return what it is kept in order by, empty for nothing."""
+        return next(filter(None, (getattr(self.request, name, "") for name in ORDERED_BY)), "")
 
     def answer(self) -> _Answer:
         """Return what the exchange answered. Raises what the call alone would have raised, or NotSent."""
@@ -113,21 +128,30 @@ class Part:
         )
 
     def answered(self, answer: SendCommandsResponse, attempts: Attempts) -> float | None:
-        """Take the answers; return after how many seconds the rest is sent again, None where nothing is."""
+        """Take the answers; return after how many seconds the rest is sent again, None where nothing is.
+
+        Raises what the book of receipts raises, once all that were answered were taken: what it did not keep
+        has no end, and is answered alike when it is sent again.
+        """
         if len(answer.outcomes) != len(self._waiting):
             short = AnswerUnreadable("the exchange answered another number of commands than it was sent")
             self._end([(one, short) for one in self._waiting])
             return None
         again: list[tuple[_Waiting, ExchangeRefused]] = []
+        answers: list[tuple[_Waiting, object]] = []
         for one, outcome in zip(self._waiting, answer.outcomes, strict=True):
             if outcome.WhichOneof("outcome") == "response":
-                self._accept(one, outcome.response)
+                answers += self._accepted(one, outcome.response)
                 continue
             refused = _refused(outcome.status, one.outgoing.request_id)
             if can_be_retried(refused):
                 again.append((one, refused))
             else:
                 one.command.settle(None, refused)
+        # Each of them, whatever comes of another: what was raised is raised when all were.
+        with ExitStack() as keeping:
+            for one, given in reversed(answers):
+                keeping.callback(self._keep, one.command, given)
         self._waiting = [one for one, _ in again]
         if not again:
             return None
@@ -147,14 +171,18 @@ class Part:
             self._end([(one, refused) for one in self._waiting])
             return None
 
-    def _accept(self, one: _Waiting, raw: bytes) -> None:
+    def _accepted(self, one: _Waiting, raw: bytes) -> list[tuple[_Waiting, object]]:
+        """Return an answer that is to be kept, where it is one of what was sent."""
         try:
-            given = one.outgoing.accepted(one.command.rpc.answer.FromString(raw))
-            one.command.settle(self._kept(one.command.rpc, one.command.request, given), None)
+            return [(one, one.outgoing.accepted(one.command.rpc.answer.FromString(raw)))]
         except ReceiptRefused as refused:
             one.command.settle(None, refused)
         except DecodeError:
             one.command.settle(None, AnswerUnreadable("the exchange's answer to this command cannot be read"))
+        return []
+
+    def _keep(self, command: Collected[Any], given: object) -> None:
+        command.settle(self._kept(command.rpc, command.request, given), None)
 
     def _end(self, refused: Iterable[tuple[_Waiting, SdkError]]) -> None:
         for one, why in refused:
@@ -175,18 +203,40 @@ def parts_of(
     """Yield what each message takes: at most so many commands, and no more bytes than a message has."""
     part: list[tuple[Collected[Any], Outgoing]] = []
     size = 0
+    held: dict[str, SdkError] = {}  # why nothing more on this plan or case is sent
     for command in batch.collected:
         if not isinstance(command.refused, NotSent):
+            held |= _held_back([command])
             continue
         one = outgoing(command.rpc, command.request, person)
         bytes_of = len(one.raw) + AROUND_BYTES
         if part and (len(part) == COMMANDS_MAX or size + bytes_of > MESSAGE_BYTES_MAX):
             yield Part(part, kept)
+            held |= _held_back(command for command, _ in part)
             part, size = [], 0
+        if command.order in held:
+            command.settle(None, _told_again(held[command.order], one.request_id))
+            continue
         part.append((command, one))
         size += bytes_of
     if part:
         yield Part(part, kept)
+
+
+def _held_back(commands: Iterable[Collected[Any]]) -> dict[str, SdkError]:
+    """Return the plans and cases on which one of these may still be done, and why it was not."""
+    return {
+        command.order: command.refused
+        for command in commands
+        if command.order and command.refused is not None and command.may_come
+    }
+
+
+def _told_again(refused: SdkError, request_id: str) -> SdkError:
+    """Return a refusal as it is told of the command behind it."""
+    if isinstance(refused, ExchangeRefused):
+        return type(refused)(replace(refused.refusal, request_id=request_id))
+    return refused
 
 
 class _Refusal(NamedTuple):

@@ -103,7 +103,8 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
     def send_batch(self, batch: Batch) -> None:
         """Send what was collected, in as few messages as it takes; each command tells its own end.
 
-        `timeout_s` bounds each message with its retries. Raises CertificateExpired, PersonMissing.
+        `timeout_s` bounds each message with its retries. Raises CertificateExpired, PersonMissing, and what
+        the book of receipts raises: what has no end then, or was not kept, goes when the batch is sent again.
         """
         for part in self._parts(batch):
             attempts, trace = self._attempts(), self._trace()

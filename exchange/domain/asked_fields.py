@@ -45,12 +45,15 @@ def told_of(fields: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
 
 
 def listed(told: Any, sealed: Sequence[Any] = ()) -> list[dict[str, Any]]:  # noqa: ANN401 -- what JSON can hold
-    """Return the fields, each by itself. Raises ValueError or TypeError for what is not of the form."""
-    if told.keys() != {KINDS, PATHS}:
+    """Return the fields, each by itself. Raises ValueError, TypeError or AttributeError for another form."""
+    lists = (told[KINDS], told[PATHS], *told[PATHS], sealed) if told.keys() == {KINDS, PATHS} else ("",)
+    if not all(map(_is_list, lists)):
         raise ValueError("not the parts of this form")
-    kinds = [(one, one.get(OF, "")) for one in told[KINDS]]
+    kinds = [(_kind(one), one.get(OF, "")) for one in told[KINDS]]
     found = []
     for path, *numbers in told[PATHS]:
+        if type(path) is not str or "[" in path:
+            raise ValueError("a path that is none")
         for number in numbers:
             kind, of = kinds[_place(number, len(kinds))]
             field = {**kind, NAME: path + of}
@@ -64,6 +67,20 @@ def listed(told: Any, sealed: Sequence[Any] = ()) -> list[dict[str, Any]]:  # no
 def places_of(marks: Sequence[bool]) -> list[int]:
     """Return where a mark is set, from 0; the same steps wherever that is."""
     return [*compress(range(len(marks)), marks)]
+
+
+def _is_list(told: object) -> bool:
+    # Of a text or an object Python would go through the letters or the names.
+    return isinstance(told, list | tuple)
+
+
+def _kind(told: Any) -> dict[str, Any]:  # noqa: ANN401 -- what JSON can hold
+    """Return what fields share. Raises ValueError where it tells what each field has by itself."""
+    of = told.get(OF, "[")
+    if type(of) is not str or of[:1] != "[" or NAME in told or SEALED in told:
+        raise ValueError("a kind that is none")
+    kind: dict[str, Any] = told
+    return kind
 
 
 def _place(number: Any, count: int) -> int:  # noqa: ANN401 -- what JSON can hold

@@ -28,6 +28,20 @@ if TYPE_CHECKING:
 _ESTABLISHED: Final[dict[str, Any]] = {"case_relation": False, "speaks_for_self": False, "consent": None}
 # Each field by itself.
 _FORM_OF_FIELDS: Final = 2
+# What JSON holds a fact as, by the first word of its type, and what makes the fact of it.
+_HELD_AS: Final[dict[str, type]] = {
+    "bool": bool,
+    "int": int,
+    "str": str,
+    "datetime": str,
+    "frozenset[str]": list,
+    "tuple[str, ...]": list,
+}
+_MADE_BY: Final[dict[str, Any]] = {
+    "datetime": datetime.fromisoformat,
+    "frozenset[str]": frozenset,
+    "tuple[str, ...]": tuple,
+}
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -41,12 +55,18 @@ def facts_of(text: str) -> Facts:
 
 def _facts_of(told: dict[str, Any]) -> Facts:
     form = told.pop("form", 1)
+    if type(form) is not int:
+        raise HistoryUnreadable("a recorded decision has a form that is no number")
     if form == 1:
         told = _ESTABLISHED | ({"capable": False} if "age" in told else {}) | {"fields": []} | told
     elif form not in {_FORM_OF_FIELDS, FORM}:
         raise HistoryUnreadable("a recorded decision has a form this version does not know", form=str(form))
     if form == FORM and "asked" in told:
+        if "fields" in told:
+            raise HistoryUnreadable("a recorded decision tells its fields twice")
         told["fields"] = listed(told.pop("asked"), told.pop("sealed"))
+    if not isinstance(told.get("fields", []), list):
+        raise HistoryUnreadable("a recorded decision has fields that are no list")
     facts = _typed(Facts, told)
     if "fields" in told:
         facts["fields"] = tuple(Field(**_typed(Field, field)) for field in told["fields"])
@@ -112,8 +132,17 @@ def _types(kind: type) -> dict[str, str]:
 
 
 def _value(kind: str, value: Any) -> Any:  # noqa: ANN401 -- JSON values back to what a fact holds
-    if isinstance(value, str):
-        return datetime.fromisoformat(value) if "datetime" in kind else value
-    if isinstance(value, list):
-        return frozenset(value) if "frozenset" in kind else tuple(value)
-    return value
+    """Return what a fact holds. Raises TypeError or ValueError for what it never holds."""
+    base, _, other = kind.partition(" | ")
+    held_as = _HELD_AS.get(base)
+    if value is None and other.endswith("None"):
+        return None
+    if held_as is None:
+        # A fact of parts, each typed by itself.
+        return value
+    # By type: True is an int as well, and a text holds each of its parts.
+    texts = value if type(value) is list else ()
+    if type(value) is not held_as or any(type(one) is not str for one in texts):
+        raise TypeError("a fact that is told as something else")
+    make = _MADE_BY.get(base)
+    return value if make is None else make(value)

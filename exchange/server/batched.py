@@ -1,9 +1,10 @@
 """Many commands in one message: one certificate, one token and one line for all, and all else for each.
 
 Promises: a command of a batch is signed, looked at, judged, recorded, counted, logged and answered as if it
-had come alone, and is done once by its request id, in whatever batch it comes again; those on one plan or one
-case are done in their order. A batch that its caller may not send is refused whole, before any of it is done.
-Source: protos/exchange/v1/batch_service.proto; exchange/decisions/0203-many-commands-in-one-message.md.
+had come alone when its turn comes, and is done once by its request id, in whatever batch it comes again;
+those on one plan or one case are done in their order. A batch that its caller may not send is refused whole,
+before any of it is done. No answer in it tells of a resident what a withdrawal would have to wait for.
+Source: protos/exchange/v1/batch_service.proto; exchange/decisions/0203-many-commands-in-one-message.md, 0204.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import grpc
 
-from exchange.errors import ExchangeError, RequestInvalid
+from exchange.errors import Draining, ExchangeError, RequestInvalid
+from exchange.server.caller.identity import refuse_over
 from exchange.server.caller.signatures import METADATA_KEY as SIGNATURE_KEY
+from exchange.server.caller.tokens import RESIDENT_TASKS
 from exchange.server.contract.twice import refuse_twice
 from exchange.server.deadline import Deadline
 from exchange.server.house import Call
@@ -27,6 +30,7 @@ from exchange.v1 import batch_service_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from google.protobuf.message import Message
 
@@ -34,8 +38,6 @@ if TYPE_CHECKING:
 
 # What commands on one thing are kept in order by.
 ORDERED_BY: Final = ("plan_id", "case_id")
-# Codes of what may be done later.
-LATER: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
 
 class Taken(NamedTuple):
@@ -97,9 +99,14 @@ class BatchGuard(Guard):
     async def _done(
         self, record: Record, call: Call, kind: Batched, sent: Sequence[pb.BatchedCommand]
     ) -> pb.SendCommandsResponse:
+        _refuse_residents(call)
         self._count(call, len(sent))
         ones = [
-            _One(one, Record("", record.started, record.caller, record.task, trace=record.trace), outcome)
+            _One(
+                one,
+                Record(record.rpc, record.started, record.caller, record.task, trace=record.trace),
+                outcome,
+            )
             for one, outcome in ((one, pb.BatchedOutcome()) for one in sent)
         ]
         for one in ones:
@@ -146,23 +153,17 @@ class BatchGuard(Guard):
         assert one.taken is not None
         kind, house = one.taken.kind, self._house
         try:
+            now = self._turn(call)
             header = ((SIGNATURE_KEY, b64encode(one.sent.signature).decode("ascii")),)
             under = await house.identities.signed(call.identity, one.sent.rpc, one.sent.request, header)
             self._validator.check(one.request)
             if kind.once:
                 refuse_twice(one.sent.request, one.request.DESCRIPTOR)
             one.record.request_id = one.request.request_id
-            _refuse_emergency(one.request)
+            _refuse_apart(one.request)
             # At the end of the batch it is said of all it gave whether that left.
             mine = Call(
-                one.taken.name,
-                call.identity,
-                call.now,
-                house,
-                call.trace,
-                call.at_end,
-                call.held,
-                signed=under,
+                one.taken.name, call.identity, now, house, call.trace, call.at_end, call.held, signed=under
             )
             one.outcome.response = serialised(await kind.handle(mine, one.request))
         except asyncio.CancelledError:
@@ -170,9 +171,20 @@ class BatchGuard(Guard):
             raise
         except Exception as error:  # noqa: BLE001 -- as for a call that comes alone
             self._answer_refusal(one, error)
-            return error if isinstance(error, ExchangeError) and code_of(error) in LATER else None
+            return error if _may_be_done_later(error) else None
         self._note(one.record, grpc.StatusCode.OK)
         return None
+
+    def _turn(self, call: Call) -> datetime:
+        """Return when a command begins. Raises what whoever came alone now would be refused with at the door.
+
+        It may have waited for those before it.
+        """
+        if self._house.bells.closing:
+            raise Draining("the service is stopping")
+        now = self._house.parts.now()
+        refuse_over(call.identity, now)
+        return now
 
     def _answer_refusal(self, one: _One, raised: Exception) -> None:
         _, status = self._refused(one.record, raised)
@@ -196,10 +208,34 @@ def _chains(ones: Sequence[_One]) -> list[list[_One]]:
     return chains
 
 
-def _refuse_emergency(request: Any) -> None:  # noqa: ANN401 -- any command's message
-    """Raise RequestInvalid: an emergency is one deed about one resident."""
+def _refuse_residents(call: Call) -> None:
+    """Raise RequestInvalid: what is said for a resident is said once for each thing he is asked."""
+    if call.caller.task in RESIDENT_TASKS:
+        raise RequestInvalid(
+            "what a resident says is taken one at a time",
+            {"commands": "must be sent by calls of their own in this task"},
+        )
+
+
+def _may_be_done_later(error: Exception) -> bool:
+    """Tell whether a command that was refused so may be done when it comes again, or was done perhaps."""
+    if not isinstance(error, ExchangeError):
+        return isinstance(error, TimeoutError)
+    return error.retry_after_ms is not None or code_of(error) is grpc.StatusCode.UNAVAILABLE
+
+
+def _refuse_apart(request: Any) -> None:  # noqa: ANN401 -- any command's message
+    """Raise RequestInvalid: an emergency is one deed about one resident.
+
+    What was seen asks what changed since, and the answer would wait here for others, and a withdrawal for it.
+    """
     if request.claim.HasField("break_glass"):
         raise RequestInvalid(
             "an emergency is claimed by a call of its own",
             {"claim.break_glass": "must be left out of a batch"},
+        )
+    if "seen" in request.DESCRIPTOR.fields_by_name and request.HasField("seen"):
+        raise RequestInvalid(
+            "what rests on what was seen is a call of its own",
+            {"seen": "must be left out of a batch; give `expected_version`"},
         )

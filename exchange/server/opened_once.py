@@ -31,17 +31,26 @@ class _Kept(NamedTuple):
     size: int
 
 
+class _All:
+    """What is kept, and its size: forgotten as one, so that neither ever tells of what the other lost."""
+
+    __slots__ = ("kept", "size")
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[int, _Kept] = OrderedDict()  # by position
+        self.size = 0
+
+
 class OpenedOnce:
-    """Owned by the event loop, but for `forget`, which anybody may call."""
+    """Owned by the event loop, but for `forget`, which anybody may call at any moment."""
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()  # by position
-        self._bytes = 0
+        self._all = _All()
 
     def found(self, row: Row, state: Any) -> Any:  # noqa: ANN401 -- each aggregate has its own state class, and whatever was made
         """Return what was made of an event over this very state; None where it is not kept."""
-        kept = self._kept.get(row.position)
+        kept = self._all.kept.get(row.position)
         if kept is None or kept.state is not state or kept.erasures != self._codec.erasures:
             return None
         return kept.made
@@ -50,12 +59,13 @@ class OpenedOnce:
         """Make it and keep it. Raises what making it raises: then nothing is kept."""
         erasures = self._codec.erasures
         made = made_of()
-        before = self._kept.pop(row.position, None)
-        size = len(row.state)
-        self._bytes += size - (0 if before is None else before.size)
-        self._kept[row.position] = _Kept(made, state, erasures, size)
-        while len(self._kept) > OPENED_KEPT_MAX or (self._bytes > OPENED_BYTES_MAX and len(self._kept) > 1):
-            self._bytes -= self._kept.popitem(last=False)[1].size
+        # Once: what is forgotten meanwhile is all of this, and nobody finds it any more.
+        every, size = self._all, len(row.state)
+        before = every.kept.pop(row.position, None)
+        every.size += size - (0 if before is None else before.size)
+        every.kept[row.position] = _Kept(made, state, erasures, size)
+        while len(every.kept) > OPENED_KEPT_MAX or (every.size > OPENED_BYTES_MAX and len(every.kept) > 1):
+            every.size -= every.kept.popitem(last=False)[1].size
         # After it is kept: an erasure that begins from here on finds it, and has it forgotten.
         if erasures != self._codec.erasures:
             self.forget()
@@ -63,5 +73,4 @@ class OpenedOnce:
 
     def forget(self) -> None:
         """Forget all of it."""
-        self._kept = OrderedDict()
-        self._bytes = 0
+        self._all = _All()

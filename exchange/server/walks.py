@@ -249,10 +249,11 @@ async def ask(call: Call, walk: ReadWalk) -> ReadOutcome:
 
 
 async def ask_all(call: Call, walks: Sequence[ReadWalk]) -> list[tuple[ReadOutcome, Left] | None]:
-    """Submit questions at once; return what is given of each and the mark of its answer, None of a refusal.
+    """Submit questions at once; return what is given of each and the mark of its answer, None of nothing.
 
-    Each answer counts as on its way from the moment it is told. Raises the first ExchangeError that is no
-    refusal, once all of them ended.
+    Each answer counts as on its way from the moment it is told; one that gives nothing never does: a
+    withdrawal that waited for it would tell by its time that something is hidden. Raises the first
+    ExchangeError that is no refusal, once all of them ended.
     """
     pipeline = call.house.parts.pipeline
     given: list[tuple[ReadOutcome, Left] | None] = [None] * len(walks)
@@ -260,9 +261,10 @@ async def ask_all(call: Call, walks: Sequence[ReadWalk]) -> list[tuple[ReadOutco
 
     def take(number: int, told: WalkOutcome | BaseException) -> None:
         if isinstance(told, ReadOutcome):
-            mark = pipeline.answering(told, walks[number])
-            call.at_end.append(mark)
-            given[number] = told, mark
+            if told.gives:
+                mark = pipeline.answering(told, walks[number])
+                call.at_end.append(mark)
+                given[number] = told, mark
         elif not isinstance(told, AccessDenied):
             assert isinstance(told, BaseException), "a question is answered as one"
             failed.append(told)

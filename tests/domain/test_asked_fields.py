@@ -67,10 +67,23 @@ def test_what_fields_share_is_told_once() -> None:
         ({"kinds": [{}], "paths": [["version", 0]]}, [None]),
         ({"kinds": [{}], "paths": [[]]}, []),
         ({"kinds": [{}], "paths": [[7, 0]]}, []),
+        ({"kinds": [{"of": 3}], "paths": [[5, 0]]}, []),
+        ({"kinds": [{"of": ["b"]}], "paths": [[["a"], 0]]}, []),
+        ({"kinds": [{"of": "[b"}], "paths": [["a[", 0]]}, []),
+        ({"kinds": [{"of": "b"}], "paths": [["a", 0]]}, []),
+        ({"kinds": [{"of": ""}], "paths": [["a", 0]]}, []),
+        ({"kinds": [{"name": "b"}], "paths": [["a", 0]]}, []),
+        ({"kinds": [{"sealed": True}], "paths": [["a", 0]]}, []),
+        ({"kinds": [{"sealed": False}], "paths": [["a", 0]]}, [0]),
+        ({"kinds": {}, "paths": []}, []),
+        ({"kinds": [], "paths": ""}, []),
+        ({"kinds": [{}], "paths": ["a"]}, []),
+        ({"kinds": [{}], "paths": [{"a": 0}]}, []),
+        ({"kinds": [{}], "paths": [["a", 0]]}, {}),
         ({"kinds": [{}]}, []),
         ({"kinds": [], "paths": [], "more": 1}, []),
     ],
 )
-def test_what_is_not_of_the_form_is_refused(told: dict[str, Any], sealed: list[Any]) -> None:
+def test_what_is_not_of_the_form_is_refused(told: dict[str, Any], sealed: Any) -> None:  # noqa: ANN401 -- what JSON can hold
     with pytest.raises((ValueError, TypeError)):
         listed(told, sealed)

@@ -17,6 +17,7 @@ from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.errors import (
     Denied,
+    ExchangeRefused,
     OutcomeUnknown,
     PersonMissing,
     ReceiptRefused,
@@ -25,7 +26,7 @@ from adapters.sdk.errors import (
 )
 from adapters.sdk.line import MESSAGE_BYTES_MAX
 from adapters.sdk.tokens import Person
-from exchange.errors import AccessDenied, Overloaded
+from exchange.errors import AccessDenied, DeadlineTooClose, Overloaded
 from exchange.server.status import status_of
 from exchange.v1.batch_service_pb2 import BatchedCommand, BatchedOutcome, SendCommandsResponse
 from exchange.v1.common_pb2 import LIFE_DOMAIN_FINANCE, PURPOSE_WMO_ONDERZOEK
@@ -46,10 +47,13 @@ PERSON = Person("wt-014", "college:WMO", "regisseur")
 _leaves = count()
 
 
-def goal(batch: Batch, words: str = "rust") -> Collected[SetGoalResponse]:
+PLAN = "0b9a0c6e-6a0c-4c8e-9d4e-0f3a7a3f7a11"
+
+
+def goal(batch: Batch, words: str = "rust", plan_id: str = PLAN) -> Collected[SetGoalResponse]:
     return batch.plan.set_goal(
         claim=claim(PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", "to plan support"),
-        plan_id="0b9a0c6e-6a0c-4c8e-9d4e-0f3a7a3f7a11",
+        plan_id=plan_id,
         own_words=words,
         life_domain=LIFE_DOMAIN_FINANCE,
     )
@@ -204,6 +208,40 @@ def test_a_batch_is_split_by_number_and_by_bytes(
     assert Counter(len(many) for many in told.seen) == {2: 2}
 
 
+@pytest.mark.parametrize("how", ["full", "no answer", "unreadable"])
+def test_what_is_behind_one_that_may_still_be_done_stays_behind_it_in_a_later_message(
+    exchange: FakeExchange, either: Callable[[Batch], None], how: str
+) -> None:
+    full = [Overloaded("full") for _ in range(9)]
+    for one in full:
+        one.retry_after_ms = 1
+    told = Told(exchange, last=list[Any](full) if how == "full" else [])
+
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 -- as the fake gives it
+        if how == "no answer" and not told.seen:
+            told.seen.append(list(request.commands))
+            return refuse(context, DeadlineTooClose("late"))
+        found = told.answer(request, context)
+        return SendCommandsResponse() if how == "unreadable" and len(told.seen) == 1 else found
+
+    exchange.on("SendCommands", answer)
+    batch = Batch()
+    first = [goal(batch, f"{number}") for number in range(COMMANDS_MAX - 1)]
+    first.append(goal(batch, "last"))
+    behind, elsewhere = goal(batch, "behind"), goal(batch, "elsewhere", PLAN[:-1] + "2")
+    either(batch)
+    assert "behind" not in {words for many in told.words() for words in many}
+    assert told.words()[-1] == ["elsewhere"]
+    assert elsewhere.answer()
+    assert type(behind.refused) is type(first[-1].refused) is not type(None)
+    if isinstance(behind.refused, ExchangeRefused):
+        assert behind.refused.request_id == behind.request.request_id  # type: ignore[attr-defined] # of a command
+    # It has an end, as the one before it: neither overtakes the other where the batch is sent again.
+    seen = len(told.seen)
+    either(batch)
+    assert len(told.seen) == seen
+
+
 def test_an_empty_batch_asks_nobody(exchange: FakeExchange, either: Callable[[Batch], None]) -> None:
     told = Told(exchange)
     either(Batch())
@@ -281,3 +319,40 @@ def test_receipts_are_kept_of_each(exchange: FakeExchange, organisation: Path) -
     ]
     assert OIN
     assert told.seen
+
+
+def test_a_book_that_fails_costs_no_other_its_answer_and_what_it_did_not_keep_is_asked_again(
+    exchange: FakeExchange, organisation: Path
+) -> None:
+    kept: list[int] = []
+
+    class Book:
+        fails = True
+
+        def keep(self, receipt: Any, _rpc: str, _plan_id: str) -> None:  # noqa: ANN401 -- a receipt
+            if self.fails and len(kept) == 1:
+                Book.fails = False
+                raise OSError("the disk is full")
+            kept.append(receipt.leaf_index)
+
+        def close(self) -> None:
+            pass
+
+    busy = Overloaded("full")
+    told = Told(exchange, two=[busy])
+    batch = Batch()
+    found = [goal(batch, words) for words in ("zero", "one", "two", "three")]
+    later = [goal(batch, f"{number}") for number in range(COMMANDS_MAX)]
+    with ExchangeClient(exchange.target, Credentials.load(organisation), PERSON, patience=QUICK) as bare:
+        client = bare.with_receipts(Book())  # type: ignore[arg-type] # the two methods it needs
+        with pytest.raises(OSError, match="the disk is full"):
+            client.send_batch(batch)
+        assert [type(one.refused) for one in found] == [type(None), NotSent, NotSent, type(None)]
+        assert len(kept) == COMMANDS_MAX - 2
+        assert {type(one.refused) for one in later[-4:]} == {NotSent}
+        client.send_batch(batch)
+    assert all(one.answer() for one in (*found, *later))
+    assert [len(many) for many in told.seen] == [COMMANDS_MAX, 6]
+    assert told.seen[1][0].request == told.seen[0][1].request
+    assert told.words()[1][:2] == ["one", "two"]
+    assert len(set(kept)) == len(kept) == len(batch.collected)

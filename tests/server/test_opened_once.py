@@ -57,7 +57,21 @@ def test_what_was_opened_before_an_erasure_is_not_kept_after_it(opened: OpenedOn
         return "of before"
 
     assert opened.make(row(2), STATE, meanwhile) == "of before"
-    assert (opened._kept, opened._bytes) == ({}, 0)
+    assert (opened._all.kept, opened._all.size) == ({}, 0)
+
+
+def test_who_forgets_in_the_middle_leaves_no_size_without_what_has_it(opened: OpenedOnce) -> None:
+    """It comes from another thread, between any two steps."""
+
+    class Forgetting(bytes):
+        def __len__(self) -> int:
+            opened.forget()
+            return super().__len__()
+
+    opened.make(row(1), STATE, lambda: "made")
+    opened.make(row(1)._replace(state=Forgetting(10)), OTHER, lambda: "anew")
+    sizes = [one.size for one in opened._all.kept.values()]
+    assert opened._all.size == sum(sizes)
 
 
 def test_what_cannot_be_opened_is_not_kept(opened: OpenedOnce) -> None:
@@ -67,7 +81,7 @@ def test_what_cannot_be_opened_is_not_kept(opened: OpenedOnce) -> None:
     with pytest.raises(KeyDestroyed):
         opened.make(row(1), STATE, gone)
     assert opened.found(row(1), STATE) is None
-    assert opened._bytes == 0
+    assert opened._all.size == 0
 
 
 def test_it_is_bounded_in_events_and_the_oldest_goes_first(
@@ -77,7 +91,7 @@ def test_it_is_bounded_in_events_and_the_oldest_goes_first(
     for position in range(1, 5):
         opened.make(row(position), STATE, lambda: "made")
     assert [opened.found(row(position), STATE) is None for position in range(1, 5)] == [True, *[False] * 3]
-    assert opened._bytes == 30
+    assert opened._all.size == 30
 
 
 @pytest.mark.parametrize(("size", "kept"), [(50, [1, 2]), (51, [2]), (200, [2])])
@@ -87,7 +101,7 @@ def test_it_is_bounded_in_bytes_and_what_came_last_stays(
     monkeypatch.setattr(room, "OPENED_BYTES_MAX", 100)
     for position in (1, 2):
         opened.make(row(position, size), STATE, lambda: "made")
-    assert list(opened._kept) == kept
-    assert opened._bytes == size * len(kept)
+    assert list(opened._all.kept) == kept
+    assert opened._all.size == size * len(kept)
     opened.make(row(2, 10), OTHER, lambda: "anew")
-    assert opened._bytes == size * (len(kept) - 1) + 10
+    assert opened._all.size == size * (len(kept) - 1) + 10

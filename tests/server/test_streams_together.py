@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exchange.domain.disclosure import DisclosureDecided
 from exchange.logs import open_log
+from exchange.server.services import happenings
 from exchange.store.codec import Codec
+from tests.server.story import Story
 from tests.server.test_streams import Follower, open_plan, set_goal
+from tests.server.test_untold import seal_goals
 from tests.server.town import Town
 
 if TYPE_CHECKING:
@@ -83,3 +89,35 @@ def test_of_a_plan_somebody_never_worked_on_no_event_is_looked_into(
     stranger.close()
     assert not stranger.events
     assert [one for one in opened_rows if one.endswith(GOAL)] == []
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_what_is_judged_and_not_told_is_not_on_its_way(
+    own_town: Town, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """A withdrawal that waited for it would tell by its time that something is sealed."""
+    own_town.register_notice("folder-1", b"\1" * 32)
+    story = Story(own_town, next(own_town.bsns))
+    before = own_town.core.reader.head()[0]
+    story.goal()
+    if when == "before":
+        seal_goals(own_town, story)
+    else:
+        # As of a link that was sealed between the look and the walk.
+        monkeypatch.setattr(happenings, "is_told", lambda *_: False)
+    stands = own_town.core.reader.head()[0]
+    follower = Follower(story.wmo, before, heartbeat_seconds=60)
+
+    def judged() -> list[Any]:
+        rows = own_town.core.reader.page(stands, 100)
+        return [row for row in rows if row.topic == DisclosureDecided.TOPIC]
+
+    for _ in range(400):
+        if judged():
+            break
+        time.sleep(0.02)
+    # A turn of the loop later the stream has taken it.
+    own_town.run(lambda: asyncio.sleep(0.05))
+    assert (len(judged()), follower.events) == (1, [])
+    assert own_town.pipeline._leaving.about("") == ()
+    follower.close()

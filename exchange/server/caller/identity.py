@@ -200,6 +200,15 @@ class Identities:
         return state
 
 
+def refuse_over(identity: Identity, now: datetime) -> None:
+    """Refuse whose certificate or token has ended since. Raises CallerUnknown, PersonTokenInvalid."""
+    moment = now.timestamp()
+    if moment > identity.certified_until:
+        raise CallerUnknown("this certificate is not valid now")
+    if moment >= identity.expires_at + tokens.LEEWAY_S:
+        raise PersonTokenInvalid("the person token has expired", claim="exp")
+
+
 def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
     """Keep a value; of too many the one that was kept first is found anew."""
     kept.pop(key, None)

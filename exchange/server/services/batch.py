@@ -1,7 +1,7 @@
 """BatchService: which commands may come many at a time.
 
 Promises: what a person says of himself, and what an officer or administrator decides, is taken one at a time;
-so is a handover, whose parts fill a message each.
+so is a handover, whose parts fill a message each. Who speaks as a resident or for one sends no batch at all.
 Source: protos/exchange/v1/batch_service.proto.
 """
 

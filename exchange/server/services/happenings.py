@@ -233,11 +233,18 @@ async def judged(call: Call, changes: list[Change], claim: Claim, fields: tuple[
     ]
     # Recorded, where one is refused; the stream goes on without that event (STOP-FEED, ABORT-DELIVERY).
     outcomes = await ask_all(call, [walk for _, walk in walks])
-    return [
-        Told(published(change, given[0]), given[1])
-        for (change, _), given in zip(walks, outcomes, strict=True)
-        if given is not None and is_told(change, given[0])
-    ]
+    told = []
+    for (change, _), given in zip(walks, outcomes, strict=True):
+        if given is None:
+            continue
+        outcome, left = given
+        if is_told(change, outcome):
+            told.append(Told(published(change, outcome), left))
+        else:
+            # Sealed since it was looked up: nobody waits for it.
+            call.at_end.remove(left)
+            left()
+    return told
 
 
 def is_told(change: Change, outcome: ReadOutcome) -> bool:
