@@ -304,8 +304,10 @@ class Journal:
         return tuple(Waiting(*row) for row in self.connection.execute(query + condition, values))
 
     def delivered(self, name: str) -> None:
-        """Note that a message left the house."""
-        self.connection.execute("UPDATE outbox SET state = 'sent' WHERE name = ?", (name,))
+        """Note that a message left the house. What the other side turned down meanwhile stays set apart."""
+        self.connection.execute(
+            "UPDATE outbox SET state = 'sent' WHERE name = ? AND state = 'waiting'", (name,)
+        )
 
     def refused(self, name: str, code: str) -> None:
         """Set a message apart that the other side will not take, with its code for that."""
@@ -319,13 +321,18 @@ class Journal:
             self.connection.execute("INSERT OR IGNORE INTO in_the_way VALUES (?)", (name,))
 
     def failed(self, name: str, now_ms: int, jitter: float, wait_least_ms: int = 0) -> bool:
-        """Note a failed delivery; return whether the message is now parked and somebody must be told."""
+        """Note a failed delivery; return whether the message is now parked and somebody must be told.
+
+        What the other side meanwhile turned down or answered did arrive: nothing is to be done any more.
+        """
         with self.transaction():
             row = self.connection.execute(
-                "SELECT attempts, created_ms FROM outbox WHERE name = ? AND state = 'waiting'", (name,)
+                "SELECT attempts, created_ms, state FROM outbox WHERE name = ?", (name,)
             ).fetchone()
             if row is None:
-                raise JournalConflict("no message of this name waits for delivery")
+                raise JournalConflict("there is no message of this name to deliver")
+            if row[2] != "waiting":
+                return False
             attempts = row[0] + 1
             # Its day begins with its first attempt, and not before now where a clock ran ahead.
             began_ms = min(row[1], now_ms) if row[0] else now_ms

@@ -141,9 +141,23 @@ def test_an_outage_of_minutes_loses_nothing(journal: Journal, outage_s: int) -> 
     assert [waiting.name for waiting in journal.due(late)] == ["R1.xml"]
 
 
-def test_only_what_waits_can_fail(journal: Journal) -> None:
+def test_what_was_never_made_cannot_fail(journal: Journal) -> None:
     with pytest.raises(JournalConflict):
         journal.failed("R1.xml", 0, 0.0)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_fault_that_comes_before_its_delivery_is_noted_stands(journal: Journal, *, left: bool) -> None:
+    """The door takes it in a thread of its own, while whoever sends has yet to note how its call ended."""
+    journal.send(retour(), 1)
+    (sending,) = journal.due(1)
+    journal.refused(sending.name, "IB005")
+    if left:
+        journal.delivered(sending.name)
+    else:
+        assert journal.failed(sending.name, PARK_AFTER_MS + 2, 0.0) is False
+    assert [one.name for one in journal.parked()] == ["R1.xml"]
+    assert journal.due(2**60) == ()
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -103,6 +104,7 @@ def test_what_has_no_rpc_of_a_batch_is_logged_under_the_batchs_own_name(raw: Raw
     log = raw.town.settings.data / "exchange.log"
     before = log.stat().st_size
     raw.send(raw.command(rpc="/exchange.v1.PlanService/Nonsense"))
+    raw.town.run(lambda: asyncio.sleep(0))  # a line is written behind its answer
     with log.open(encoding="utf-8") as file:
         file.seek(before)
         lines = [json.loads(line) for line in file]
