@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from adapters.sdk.batches import Batch
+from adapters.sdk.batches import Batch, Collected
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.patience import Patience
 from adapters.sdk.tokens import Person
@@ -18,21 +18,15 @@ from exchange.v1 import common_pb2 as pb
 from tests.e2e.service import INVESTIGATE, Case
 
 if TYPE_CHECKING:
+    from exchange.v1.plan_service_pb2 import SetGoalResponse
     from tests.nodes.cluster import Cluster
 
 GOALS = 40
 FIRST_FEW = 3
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("harm", ["kill", "pause", "pass on"])
-def test_a_batch_sent_on_to_a_node_that_loses_the_shard_in_the_middle_of_it(
-    cluster: Cluster, harm: str
-) -> None:
-    case = Case(cluster.nodes[0])
-    holder = cluster.held()
-    door = cluster.others(holder)[0]
-    person = Person(f"w-{case.bsn[-5:]}", "college:WMO", "regisseur")
+def goals_of(case: Case) -> tuple[Batch, list[Collected[SetGoalResponse]]]:
+    """Collect goals of one plan, each on the version that the one before it leaves."""
     batch = Batch()
     goals = [
         batch.plan.set_goal(
@@ -47,6 +41,19 @@ def test_a_batch_sent_on_to_a_node_that_loses_the_shard_in_the_middle_of_it(
         )
         for number in range(GOALS)
     ]
+    return batch, goals
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", ["kill", "pause", "pass on"])
+def test_a_batch_sent_on_to_a_node_that_loses_the_shard_in_the_middle_of_it(
+    cluster: Cluster, harm: str
+) -> None:
+    case = Case(cluster.nodes[0])
+    holder = cluster.held()
+    door = cluster.others(holder)[0]
+    person = Person(f"w-{case.bsn[-5:]}", "college:WMO", "regisseur")
+    batch, goals = goals_of(case)
     before = cluster.head()
     with (
         closing(PostgresReader(cluster.dsn)) as reader,
@@ -81,7 +88,7 @@ def test_a_batch_sent_on_to_a_node_that_loses_the_shard_in_the_middle_of_it(
     # Sent again, whatever was told of it before: the same receipts, and nothing more.
     again = Batch()
     for one in goals:
-        again.collected.append(type(one)(one.rpc, one.request))
+        again.collected.append(Collected(one.rpc, one.request))
     with ExchangeClient(door.target, door.credentials(), person, timeout_s=60) as client:
         client.send_batch(again)
     assert [one.answer() for one in again.collected] == answers
