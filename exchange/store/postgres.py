@@ -11,9 +11,7 @@ transaction-iso.html (READ COMMITTED looks at a row again after waiting for it),
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager
-from select import POLLIN, poll
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
@@ -22,8 +20,7 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
-from psycopg.rows import DictRow, dict_row
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import PoolClosed, PoolTimeout
 
 from exchange.databases.postgres import (
     CONNECT_TIMEOUT_S,
@@ -34,19 +31,19 @@ from exchange.databases.postgres import (
 )
 from exchange.errors import SettingsInvalid, StoreFull, StoreUnavailable
 from exchange.store.errors import HeadMoved, Taken
+from exchange.store.postgres_pool import pool_of
 from exchange.store.version import outdated, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from psycopg.rows import DictRow
 
     from exchange.store.batch import Batch
 
 SCHEMA_VERSION: Final = 5
 EMPTY_FRONTIER: Final = (0).to_bytes(8, "big")
 EVENTS: Final = "stored_events"
-# The pool waits longer after each failure; who asks after this starts anew, and finds a server that is back.
-RECONNECT_TIMEOUT_S: Final = 1
-STATEMENT_TIMEOUT_MS: Final = 30_000
 # One writes, one is asked while that one is busy.
 CONNECTIONS_MAX: Final = 2
 # Of this product and no other: whoever makes the tables waits for whoever is making them.
@@ -91,6 +88,9 @@ STEPS: Final[dict[int, tuple[LiteralString, ...]]] = {3: LEASE, 4: AS_IT_IS}
 # Those that nodes of the version before go on beside: they add, or change what no node looks at. Whoever
 # writes a step says so, or they have to stop.
 ONLY_ADD: Final = {3, 4}
+# A step takes a table for itself, and whoever asks for it meanwhile stands behind it, a commit too. So long
+# that may last where somebody else has the table: a session that was left open, a copy that is being made.
+STEP_WAITS: Final = "SET LOCAL lock_timeout = '2s'"
 # Every part sees the store as it was before the statement; the inserts go by what moving the head returns.
 COMMIT: Final = b"""
 WITH moved AS (
@@ -119,49 +119,6 @@ RINGING: Final = COMMIT.removesuffix(b" FROM moved") + b", count(pg_notify(%b::t
 CHANNEL: Final = "exchange_bell"
 # Waits for whoever is moving the head, and its commit for all that was logged before: see ADR 120.
 TOUCH: Final = b"UPDATE head SET position = position WHERE one = 1 RETURNING position"
-
-# The pool's own lines name hosts and users, in no shape of ours; what failed is raised where it was asked.
-logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
-
-
-def refuse_gone(connection: Connection[Any]) -> None:
-    """Raise OperationalError where the server ended a connection while nobody used it: nothing was sent.
-
-    The kernel is asked, and the server only where something of it lies unread. A machine that vanished says
-    nothing: of that one the line's own timeouts tell.
-    """
-    asked = poll()
-    asked.register(connection.fileno(), POLLIN)
-    if asked.poll(0):
-        ConnectionPool.check_connection(connection)
-
-
-def pool_of(dsn: str, most: int, *, read_only: bool = False) -> ConnectionPool[Connection[DictRow]]:
-    """Return connections to a database, not open yet; each commits every statement by itself.
-
-    One that the server ended while it lay there is replaced before it is given to anybody.
-    `dsn` is libpq's: several hosts with `target_session_attrs=read-write` follow a failover.
-    """
-
-    def configure(connection: Connection[Any]) -> None:
-        connection.autocommit = True
-        # A connection that hangs is a node that hangs: the walk behind it is answered, not held.
-        connection.execute(b"SELECT set_config('statement_timeout', %b, false)", (str(STATEMENT_TIMEOUT_MS),))
-        if read_only:
-            connection.execute(b"SET default_transaction_read_only = on")
-
-    return ConnectionPool(
-        dsn,
-        connection_class=Connection[DictRow],
-        kwargs={"connect_timeout": CONNECT_TIMEOUT_S, "row_factory": dict_row},
-        configure=configure,
-        check=refuse_gone,
-        min_size=1,
-        max_size=most,
-        timeout=CONNECT_TIMEOUT_S,
-        reconnect_timeout=RECONNECT_TIMEOUT_S,
-        open=False,
-    )
 
 
 class Datastore(PostgresDatastore):
@@ -248,7 +205,8 @@ class PostgresRecorder(PostgresApplicationRecorder):
         if not self._forward:
             raise outdated(found, SCHEMA_VERSION)
         steps = [statement for version in range(found, SCHEMA_VERSION) for statement in STEPS[version]]
-        return [*steps, *["UPDATE schema_version SET version = version + 1"] * (SCHEMA_VERSION - found)]
+        counted = ["UPDATE schema_version SET version = version + 1"] * (SCHEMA_VERSION - found)
+        return [STEP_WAITS, *steps, *counted]
 
     def commit(self, batch: Batch) -> None:
         """Commit a group, or nothing of it.
@@ -395,6 +353,10 @@ def store_errors() -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, PersistenceError) else error
         if isinstance(cause, psycopg.errors.DiskFull):
             raise StoreFull("the disk of the event store is full or failing") from error
+        if isinstance(cause, psycopg.errors.LockNotAvailable):
+            raise StoreUnavailable(
+                "somebody uses the tables of the event store; nothing was changed"
+            ) from error
         if isinstance(cause, psycopg.errors.InsufficientPrivilege):
             raise StoreUnavailable("the event store refuses this account: it lacks a right") from error
         raise StoreUnavailable("the event store did not answer") from error

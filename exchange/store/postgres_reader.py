@@ -16,7 +16,8 @@ from exchange.errors import StoreUnavailable
 from exchange.store import ports
 from exchange.store.batch import Heads, Opened, Row, request_name
 from exchange.store.ports import ALL_OF_THEM, NEWEST, Extent, Scope, Tail
-from exchange.store.postgres import pool_of, store_errors
+from exchange.store.postgres import store_errors
+from exchange.store.postgres_pool import pool_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from adapters.sdk.batches import Batch, Collected
 from adapters.sdk.errors import Denied, ExchangeRefused, OutcomeUnknown, ServerFault, Unavailable
 from exchange.v1 import common_pb2 as pb
 from tests.e2e.service import ALIGN, INVESTIGATE, WORD, WORK
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from threading import Event
 
+    from adapters.sdk.calls import CaseCalls, PlanCalls
     from adapters.sdk.client import ExchangeClient
     from adapters.sdk.tokens import Person
     from tests.history.doors import Doors
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 WAIT_S = 0.1
 GIVES_UP_AFTER_S = 45.0
+TOGETHER = 5  # commands in one message
 # Whose outcome the exchange itself does not know; all others promise that nothing was recorded.
 MAY_BE_THERE = frozenset({"OUTCOME_OPEN", "OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED"})
 
@@ -78,6 +81,8 @@ class Caller(threading.Thread):
             self._report,
             self._goals_read,
             self._reports_read,
+            self._goals_together,
+            self._reports_together,
         ]
         if self._number < len(self._grounds) and self._chance.random() < 0.25:
             self._turn(self._grounds[self._number])
@@ -110,14 +115,7 @@ class Caller(threading.Thread):
             "command",
             ground,
             ground.pw,
-            lambda client, request_id: client.plan.set_goal(
-                request_id=request_id,
-                claim=WORK,
-                plan_id=ground.plan,
-                expected_version=version,
-                own_words=mark,
-                **Ground.GOAL,
-            ),
+            lambda client, request_id: set_goal(client.plan, ground, request_id, mark, version),
             mark,
         )
 
@@ -127,15 +125,27 @@ class Caller(threading.Thread):
             "command",
             ground,
             ground.wmo,
-            lambda client, request_id: client.case.receive_report(
-                request_id=request_id,
-                claim=INVESTIGATE,
-                resident=ground.pseudonym,
-                life_domains=[pb.LIFE_DOMAIN_INSTRUMENTAL_ADL],
-                own_words=mark,
-                desk="wijkteam-oost",
-            ),
+            lambda client, request_id: report(client.case, ground, request_id, mark),
             mark,
+        )
+
+    def _goals_together(self, ground: Ground) -> None:
+        """Set goals in one message, each on the version that the one before it leaves."""
+        version = ground.version
+        places = self._together(
+            ground,
+            ground.pw,
+            lambda batch, number, request_id, mark: set_goal(
+                batch.plan, ground, request_id, mark, version + number
+            ),
+        )
+        assert places == sorted(places), "what came behind another on its plan was done before it"
+
+    def _reports_together(self, ground: Ground) -> None:
+        self._together(
+            ground,
+            ground.wmo,
+            lambda batch, _number, request_id, mark: report(batch.case, ground, request_id, mark),
         )
 
     def _turn(self, ground: Ground) -> None:
@@ -203,14 +213,7 @@ class Caller(threading.Thread):
             told = Operation(client=self._name, op=op, request_id=request_id, mark=mark, plan=ground.plan)
             answer = self._attempt(told, person, lambda client: send(client, request_id))
             if answer is not None:
-                receipt = answer.receipt
-                told.position, told.leaves, told.decision = (
-                    receipt.position,
-                    receipt.leaves,
-                    receipt.decision_id,
-                )
-                told.leaf = sha256(receipt.leaf_entry).hexdigest()
-                told.answer = sha256(answer.SerializeToString(deterministic=True)).hexdigest()
+                acknowledged(told, answer)
                 if op == "consent" and not mark:
                     told.mark = asked(answer.consent_id)
                 if getattr(answer, "plan_id", "") or op == "command":
@@ -221,6 +224,58 @@ class Caller(threading.Thread):
                 return answer
             if self._given_up.is_set() or time.monotonic() > ends_at:
                 return None
+
+    def _together(
+        self,
+        ground: Ground,
+        person: Person,
+        collect: Callable[[Batch, int, str, str], Any],
+    ) -> list[int]:
+        """Send commands in one message until each has its end; return where those that were done stand."""
+        names = [str(UUID(int=self._chance.getrandbits(128), version=4)) for _ in range(TOGETHER)]
+        left = dict(enumerate(zip(names, [self._words() for _ in names], strict=True)))
+        places: dict[int, int] = {}
+        ends_at = time.monotonic() + GIVES_UP_AFTER_S
+        while left and not self._given_up.is_set() and time.monotonic() < ends_at:
+            batch = Batch()
+            sent: list[tuple[int, Operation, Collected[Any]]] = []
+            for number, (request_id, mark) in left.items():
+                told = Operation(
+                    client=self._name, op="command", request_id=request_id, mark=mark, plan=ground.plan
+                )
+                sent.append((number, told, collect(batch, number, request_id, mark)))
+            self._send_together(batch, person, [(told, one) for _, told, one in sent])
+            for number, told, one in sent:
+                if told.outcome == "ok":
+                    answer = one.answer()
+                    places[number] = told.position
+                    ground.saw(getattr(answer, "version", 0))
+                if told.outcome == "ok" or (told.outcome == "refused" and told.reason not in NOT_NOW):
+                    del left[number]
+                self._recorder.add(told)
+        return [places[number] for number in sorted(places)]
+
+    def _send_together(
+        self, batch: Batch, person: Person, sent: Sequence[tuple[Operation, Collected[Any]]]
+    ) -> None:
+        """Send a message once; note when and how each of its commands ended."""
+        client = self._connected(person)
+        wall_ns, sent_ns = time.time_ns(), time.monotonic_ns()
+        client.with_person(person).send_batch(batch)
+        answered_ns = time.monotonic_ns()
+        for told, one in sent:
+            told.wall_ns, told.sent_ns = wall_ns, sent_ns
+            try:
+                acknowledged(told, one.answer())
+            except ServerFault:
+                raise
+            except ExchangeRefused as refused:
+                ended(told, refused)
+            told.answered_ns = 0 if told.outcome == "unknown" else answered_ns
+        if any(told.outcome == "unknown" for told, _ in sent):
+            self._hang_up()
+        if any(told.outcome == "unknown" or told.reason in NOT_NOW for told, _ in sent):
+            self._given_up.wait(WAIT_S)
 
     def _read(self, ground: Ground, claim: pb.Claim, elements: str, *, on_consent: bool) -> None:
         fields = (f"{elements}.own_words", "version")
@@ -245,28 +300,78 @@ class Caller(threading.Thread):
 
     def _attempt(self, told: Operation, person: Person, call: Callable[[ExchangeClient], Any]) -> Any:  # noqa: ANN401 -- any answer
         """Call once; note when and how it ended. What was cut off goes on over another connection."""
-        if self._client is None:
-            self._client = self._doors.connect(person)
+        client = self._connected(person)
         told.wall_ns, told.sent_ns = time.time_ns(), time.monotonic_ns()
         try:
-            answer = call(self._client.with_person(person))
+            answer = call(client.with_person(person))
         except ServerFault:
             raise
         except ExchangeRefused as refused:
-            told.reason = refused.reason
-            told.decision = refused.decision_id if isinstance(refused, Denied) else ""
-            open_ended = isinstance(refused, OutcomeUnknown) or refused.reason in MAY_BE_THERE
-            cut = isinstance(refused, Unavailable) and not refused.reason
-            told.outcome = "unknown" if open_ended or cut else "refused"
+            ended(told, refused)
             answer = None
-            if cut or open_ended:
+            if told.outcome == "unknown":
                 self._hang_up()
             if told.outcome == "unknown" or told.reason in NOT_NOW:
                 self._given_up.wait(WAIT_S)
         told.answered_ns = 0 if told.outcome == "unknown" else time.monotonic_ns()
         return answer
 
+    def _connected(self, person: Person) -> ExchangeClient:
+        if self._client is None:
+            self._client = self._doors.connect(person)
+        return self._client
+
     def _hang_up(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+# --- what is sent, and how it ended ------------------------------------------------------------------------
+
+
+def set_goal(
+    plan: PlanCalls[Any],
+    ground: Ground,
+    request_id: str,
+    mark: str,
+    version: int,
+) -> Any:  # noqa: ANN401 -- the answer, or what is collected of it
+    """Set a goal with words of its own, by a call or in a batch."""
+    return plan.set_goal(
+        request_id=request_id,
+        claim=WORK,
+        plan_id=ground.plan,
+        expected_version=version,
+        own_words=mark,
+        **Ground.GOAL,
+    )
+
+
+def report(case: CaseCalls[Any], ground: Ground, request_id: str, mark: str) -> Any:  # noqa: ANN401 -- as above
+    """Report about the resident with words of its own, by a call or in a batch."""
+    return case.receive_report(
+        request_id=request_id,
+        claim=INVESTIGATE,
+        resident=ground.pseudonym,
+        life_domains=[pb.LIFE_DOMAIN_INSTRUMENTAL_ADL],
+        own_words=mark,
+        desk="wijkteam-oost",
+    )
+
+
+def acknowledged(told: Operation, answer: Any) -> None:  # noqa: ANN401 -- of any command
+    """Note what a receipt says."""
+    receipt = answer.receipt
+    told.position, told.leaves, told.decision = receipt.position, receipt.leaves, receipt.decision_id
+    told.leaf = sha256(receipt.leaf_entry).hexdigest()
+    told.answer = sha256(answer.SerializeToString(deterministic=True)).hexdigest()
+
+
+def ended(told: Operation, refused: ExchangeRefused) -> None:
+    """Note why an attempt was refused, and whether what it asked may be there."""
+    told.reason = refused.reason
+    told.decision = refused.decision_id if isinstance(refused, Denied) else ""
+    open_ended = isinstance(refused, OutcomeUnknown) or refused.reason in MAY_BE_THERE
+    cut = isinstance(refused, Unavailable) and not refused.reason
+    told.outcome = "unknown" if open_ended or cut else "refused"

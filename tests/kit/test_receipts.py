@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import signal
@@ -27,6 +26,7 @@ from adapters.sdk.errors import (
 from adapters.sdk.trust import trusting
 from exchange.v1.common_pb2 import Receipt
 from exchange.v1.ledger_service_pb2 import GetReceiptResponse
+from tests.forked import ended
 from tests.sdk.log_fake import FakeLog
 
 if TYPE_CHECKING:
@@ -277,19 +277,12 @@ def test_a_wrong_call_is_told_so(book: Book, tmp_path: Path) -> None:
 
 
 def test_what_was_kept_survives_a_kill(tmp_path: Path) -> None:
-    child = os.fork()
-    if child == 0:
-        # What the test run left to be collected may wait for threads that are not here, and abort it.
-        gc.disable()
-        try:
-            sys.stderr = io.StringIO()
-            Book(tmp_path / "state").keep(1)
-            os.kill(os.getpid(), signal.SIGKILL)
-        finally:
-            # Not one line more of the test run in here.
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+    def keep() -> None:
+        sys.stderr = io.StringIO()
+        Book(tmp_path / "state").keep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert ended(keep) == -signal.SIGKILL
     again = Book(tmp_path / "state")
     assert again.indices() == [1]
     again.kept.close()

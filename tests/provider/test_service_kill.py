@@ -6,19 +6,19 @@ the exchange; the process is killed just before and just after each.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from adapters.provider.plan_seen import Stage
 from adapters.provider.retour import read_retour
 from adapters.provider.transport import Ggk
+from tests.forked import ended
 from tests.provider.around import Adapter, Both, Clock, agreed
 from tests.provider.world import START, SUPPORT
 
@@ -95,27 +95,15 @@ def in_a_process_of_its_own(
 ) -> tuple[bool, int]:
     """Return whether it was killed, and how many steps it took."""
     counted = root / "steps"
-    child = os.fork()
-    if child == 0:
-        _child(counted, kill_at, lambda steps: lives(root, steps, begin))
-    _, status = os.waitpid(child, 0)
-    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    assert killed or status == 0
-    return killed, 0 if killed else int(counted.read_text())
 
-
-def _child(counted: Path, kill_at: int, lives: Callable[[Steps], None]) -> NoReturn:
-    failed = 1
-    # What the test run left to be collected may wait for threads that are not in this process.
-    gc.disable()
-    try:
+    def stepping() -> None:
         steps = Steps(kill_at)
-        lives(steps)
+        lives(root, steps, begin)
         counted.write_text(str(steps.taken))
-        failed = 0
-    finally:
-        # Not one line more of the test run in here.
-        os._exit(failed)
+
+    code = ended(stepping)
+    assert code in {0, -signal.SIGKILL}
+    return code != 0, 0 if code else int(counted.read_text())
 
 
 def assert_as_if_nothing_happened(root: Path) -> None:

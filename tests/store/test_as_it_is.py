@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from exchange.errors import StoreOutdated
+from exchange.errors import StoreOutdated, StoreUnavailable
+from exchange.store import postgres_pool
 from exchange.store.postgres import SCHEMA_VERSION, PostgresRecorder, found_version, only_adds
 from tests.store.postgres_store import PostgresStore
 
@@ -24,6 +26,8 @@ AS_BEFORE = (
     "ALTER TABLE leaves ALTER COLUMN entry SET STORAGE EXTENDED",
     "UPDATE schema_version SET version = 4",
 )
+
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'stored_events'::regclass"
 
 
 @pytest.fixture
@@ -82,3 +86,26 @@ def test_a_store_of_before_is_taken_forward_while_its_nodes_go_on(store: Postgre
         assert small < len(LONG)
         assert others == [len(LONG)] * 2
         assert [row.state for row in store.reader.page(0, 9)] == [LONG] * 3
+
+
+def test_who_has_a_table_keeps_no_node_behind_a_step_forward(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step takes the table for itself: whoever asks for it after that stands behind it, a commit too."""
+    with monkeypatch.context() as shorter:
+        # Of the node alone, so that it is cut off before the step would be.
+        shorter.setattr(postgres_pool, "STATEMENT_TIMEOUT_MS", postgres_pool.STATEMENT_TIMEOUT_MS // 3)
+        store = PostgresStore(postgres.schema())
+    with closing(store), ThreadPoolExecutor(1) as aside:
+        store.tamper(*AS_BEFORE)
+        with psycopg.connect(store.dsn) as reading, psycopg.connect(store.dsn, autocommit=True) as looking:
+            reading.execute("SELECT count(*) FROM stored_events")
+            stepping = aside.submit(PostgresRecorder, store.dsn, forward=True)
+            while not looking.execute(WAITING).fetchone():
+                assert not stepping.done()
+            add_long(store.recorder, store, "plan-1")
+            with pytest.raises(StoreUnavailable, match="uses the tables"):
+                stepping.result()
+            assert found_version(store.dsn) == SCHEMA_VERSION - 1
+        PostgresRecorder(store.dsn, forward=True).close()
+        assert found_version(store.dsn) == SCHEMA_VERSION

@@ -6,18 +6,18 @@ question and command; the process is killed just before and just after each.
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import signal
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from adapters.work_income.journal import DONE
+from tests.forked import ended
 from tests.work_income.test_limits import STOP
 from tests.work_income.test_service import FOR_RIGHT, FOR_WORK
 from tests.work_income.world import (
@@ -91,27 +91,15 @@ def in_a_process_of_its_own(
 ) -> tuple[bool, int]:
     """Return whether it was killed, and how many steps it took."""
     counted = root / "steps"
-    child = os.fork()
-    if child == 0:
-        _child(root, counted, kill_at, begin, lived)
-    _, status = os.waitpid(child, 0)
-    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    assert killed or status == 0
-    return killed, 0 if killed else int(counted.read_text())
 
-
-def _child(root: Path, counted: Path, kill_at: int, begin: timedelta, lived: Life) -> NoReturn:
-    failed = 1
-    # What the test run left to be collected may wait for threads that are not in this process.
-    gc.disable()
-    try:
+    def stepping() -> None:
         steps = Steps(kill_at)
         lived(root, steps, begin)
         counted.write_text(str(steps.taken))
-        failed = 0
-    finally:
-        # Not one line more of the test run in here.
-        os._exit(failed)
+
+    code = ended(stepping)
+    assert code in {0, -signal.SIGKILL}
+    return code != 0, 0 if code else int(counted.read_text())
 
 
 def assert_as_if_nothing_happened(root: Path) -> None:
