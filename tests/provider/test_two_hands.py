@@ -122,7 +122,7 @@ class _Still(Port):
         self._ended.set()
 
 
-class _Late(threading.Event):
+class Late(threading.Event):
     """A signal comes right behind the first look whether there was one."""
 
     def __init__(self, also: threading.Event) -> None:
@@ -136,7 +136,7 @@ class _Late(threading.Event):
         return was
 
 
-class _Waited(threading.Event):
+class Waited(threading.Event):
     """Notes of each wait whether it was over at once."""
 
     def __init__(self) -> None:
@@ -153,8 +153,8 @@ def test_a_signal_right_behind_the_look_for_one_is_not_slept_through(both: Both)
     def opened(_config: Config) -> Iterator[tuple[ExchangePort, Journal]]:
         yield _Still(both), both.municipality.journal
 
-    wake = _Waited()
-    stopping = _Late(wake)
+    wake = Waited()
+    stopping = Late(wake)
     desk = both.municipality.desk
     loop = _Loop(desk.config, desk.log, both.clock.surroundings(), (stopping, wake), lambda: None)
     loop.work(opened)
