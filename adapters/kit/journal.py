@@ -189,20 +189,22 @@ class Journal:
     def later(self, errand: Errand, reason: str, now_ms: int, wait_ms: int) -> bool:
         """Note that it could not be done yet; return whether it is now parked and somebody must be told."""
         parked = now_ms - errand.since_ms >= PARK_AFTER_MS
-        self.connection.execute(
+        noted = self.connection.execute(
             # What was asked by a clock that ran ahead has its day from now.
             "UPDATE errands SET state = ?, attempts = attempts + 1, next_ms = ?, reason = ?, "
             "since_ms = min(since_ms, ?) WHERE number = ? AND asked = ?",
             ("parked" if parked else "due", now_ms + wait_ms, reason, now_ms, errand.number, errand.asked),
         )
-        return parked
+        # What was asked again meanwhile is due, and nobody is told.
+        return parked and noted.rowcount > 0
 
-    def park(self, errand: Errand, reason: str) -> None:
-        """Set it apart for a person."""
-        self.connection.execute(
+    def park(self, errand: Errand, reason: str) -> bool:
+        """Set it apart for a person; tell whether it is: asked again meanwhile, it stays due."""
+        noted = self.connection.execute(
             "UPDATE errands SET state = 'parked', reason = ? WHERE number = ? AND asked = ?",
             (reason, errand.number, errand.asked),
         )
+        return noted.rowcount > 0
 
     def park_plan(self, plan_id: str, reason: str) -> int:
         """Set apart all that waits of a plan; return how much."""

@@ -11,11 +11,11 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from adapters.sdk.logs import AdapterLog
 
@@ -26,6 +26,8 @@ KEPT_BYTES_MAX: Final = 1024 * 1024
 DAY_NS: Final = 24 * 3_600 * 10**9
 UNREAD: Final = ".unread"
 TIDY_EVERY_MS: Final = 3_600_000
+# Drafts that a thread of this process is writing: a door may keep something while the loop seals and tidies.
+_UNDER_WAY: Final = set[Path]()
 
 
 class CannotOpen(Exception):
@@ -109,6 +111,7 @@ def put_whole(file: Path, content: bytes, written_ns: int) -> None:
     """Put a file in its place, whole, readable by its owner only, as of a moment."""
     draft = file.with_name(f".{file.name}")
     draft.unlink(missing_ok=True)
+    _UNDER_WAY.add(draft)
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as opened:
@@ -121,6 +124,8 @@ def put_whole(file: Path, content: bytes, written_ns: int) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
+    finally:
+        _UNDER_WAY.discard(draft)
 
 
 # --- what is sealed -----------------------------------------------------------------------------------------
@@ -213,6 +218,8 @@ class PutAside:
         sealed = 0
         for path in list(self._folder.iterdir()):
             if path.is_symlink() or not path.is_file():
+                continue
+            if path in _UNDER_WAY:
                 continue
             if path.name.startswith("."):
                 path.unlink(missing_ok=True)

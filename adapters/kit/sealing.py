@@ -1,7 +1,7 @@
 """Keeps what an adapter must hold in files unreadable without a key that lies beside its journal.
 
-Promises: what is sealed opens in its own place only; its key is made once, by whichever thread comes
-first, is there whole or not at all, and readable by its owner only.
+Promises: what is sealed opens in its own place only; its key is made once, by whichever thread or process
+comes first, is there whole or not at all, and readable by its owner only.
 Source: GDPR 5(1)(f), 32; NIST SP 800-38D (AES-GCM, 96 random bits of nonce).
 """
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-import threading
+from contextlib import suppress
 from hashlib import sha256
+from tempfile import mkstemp
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidTag
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
-# The loop and a door of one adapter may both come for a key that is not there yet.
-_MAKING: Final = threading.Lock()
 
 
 class KeyUnusable(Exception):
@@ -58,25 +57,29 @@ class Seal:
 
 def key_at(file: Path, *, make: bool = True) -> bytes:
     """Return the key of a file; made where there is none and that may be. Raises KeyUnusable, OSError."""
-    with _MAKING:
-        if not file.exists():
-            if not make:
-                raise KeyUnusable(f"{file.name} is gone, and what it sealed is there: put it back")
-            _make(file)
-        return _read(file)
+    if not file.exists():
+        if not make:
+            raise KeyUnusable(f"{file.name} is gone, and what it sealed is there: put it back")
+        _make(file)
+    return _read(file)
 
 
 def _make(file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = file.with_name(f"{file.name}.draft")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # The loop and a door of one adapter, and a command beside it, may come at once for a key not there yet.
+    descriptor, draft = mkstemp(dir=file.parent, prefix=f"{file.name}.draft")
     with os.fdopen(descriptor, "wb") as opened:
         opened.write(secrets.token_bytes(KEY_BYTES))
         opened.flush()
         os.fsync(descriptor)
-    # There whole or not at all, also after a crash; and before anything that only it opens.
-    draft.rename(file)
+    # There whole or not at all, also after a crash; a link never replaces: whoever made one first has it, and
+    # may have taken this draft away.
+    with suppress(FileExistsError, FileNotFoundError):
+        os.link(draft, file)
+    # This one, and what a crash left.
+    for left in file.parent.glob(f"{file.name}.draft*"):
+        left.unlink(missing_ok=True)
+    # And before anything that only it opens.
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -6,6 +6,11 @@ Source: house style 20 to 24.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class MunicipalAdapterError(Exception):
     """Root of the tree of this adapter."""
@@ -36,14 +41,18 @@ class CatalogueUnfit(MunicipalAdapterError):
 
 
 class ForAPerson(MunicipalAdapterError):
-    """An errand that no later attempt can do: a person must look. `reason` is a word of the README."""
+    """An errand that no later attempt can do: a person must look. `reason` is a word of the README.
+
+    `note` writes down that it is told, in the step that sets the errand apart: after a kill it is told still.
+    """
 
     code = "FOR_A_PERSON"
     remedy = "Look at the case named in `status`; every reason is explained in adapters/municipal/README.md."
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, note: Callable[[], None] = lambda: None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.note = note
 
 
 class NotificationRefused(MunicipalAdapterError):

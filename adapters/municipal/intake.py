@@ -8,6 +8,7 @@ Source: Zaken API 1.5.1; Wmo 2015 2.3.2; Jeugdwet 2.3.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from adapters.kit.outward import Refused
@@ -69,19 +70,19 @@ class Intake:
     def _gone(self, link: Link | None) -> None:
         if link is None or link.closed:
             return
-        self._desk.links.close(link.zaak)
         # A case that is taken away takes nothing of the plan with it.
-        raise ForAPerson("case_gone")
+        raise ForAPerson("case_gone", partial(self._desk.links.close, link.zaak))
 
     def _look_again(self, zaak: Zaak, link: Link) -> None:
         desk = self._desk
-        desk.links.seen(zaak.url, zaak.etag)
         if not zaak.closed:
+            desk.links.seen(zaak.url, zaak.etag)
             self._ask_situations(zaak.url, link.plan_id)
             return
-        desk.links.close(zaak.url)
+        # How it is now is not remembered: until it is noted as closed, it is read whole again.
         if desk.links.told(link.plan_id, "closed") is None:
-            raise ForAPerson("case_closed_by_others")
+            raise ForAPerson("case_closed_by_others", partial(desk.links.close, zaak.url))
+        desk.links.close(zaak.url)
 
     def _recognise(self, zaak: Zaak, plan_id: str) -> None:
         """Take up a case that names its plan: opened by us, or by us before our journal was lost."""
@@ -177,11 +178,13 @@ class Intake:
         other = desk.links.of_plan(found.plan_id) if found.plan_id else None
         if other is not None and other.zaak != zaak:
             # The plan has its case already; this report is in it, and this case is for a person.
-            with desk.journal.transaction():
+
+            def note() -> None:
                 desk.links.reported(zaak)
                 desk.links.link(zaak, "", found.case_id, pseudonym)
                 desk.links.close(zaak)
-            raise ForAPerson("plan_has_another_case")
+
+            raise ForAPerson("plan_has_another_case", note)
         with desk.journal.transaction():
             desk.links.link(zaak, found.plan_id, found.case_id, pseudonym)
             desk.links.reported(zaak)

@@ -72,8 +72,8 @@ class Restraints:
         self._next_ask_ms = desk.steady_ms + ASK_AGAIN_EVERY_MS
         stopped = [one for one in desk.journal.parked() if one.reason == DENIED]
         for errand in stopped:
-            if desk.refusals.too_long(f"{errand.kind} {errand.subject}", desk.now_ms):
-                desk.journal.park(errand, TOO_LONG)
+            too_long = desk.refusals.too_long(f"{errand.kind} {errand.subject}", desk.now_ms)
+            if too_long and desk.journal.park(errand, TOO_LONG):
                 desk.alarm("errand_parked", message_type=errand.kind, reason=TOO_LONG)
         # Those that were just set apart for a person have another reason now.
         for plan_id in {one.plan_id for one in stopped}:

@@ -129,9 +129,11 @@ class _Loop:
         self, service: Service, follower: FollowingThread[Happening], listening: Listening | None
     ) -> None:
         subscribed = listening is None
-        while not self._stopping.is_set():
-            # Cleared before looking: what comes from here on wakes the next pass.
+        while True:
+            # Cleared before looking: what comes from here on wakes the next pass, or ends this one.
             self._wake.clear()
+            if self._stopping.is_set():
+                return
             if not subscribed and listening is not None:
                 subscribed = _subscribe(self._config, service, listening)
             _take(service, follower)

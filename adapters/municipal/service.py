@@ -118,7 +118,9 @@ class Service:
         try:
             self._do(errand)
         except ForAPerson as person:
-            self._park(errand, person.reason)
+            with desk.journal.transaction():
+                if self._park(errand, person.reason):
+                    person.note()
         except MunicipalAdapterError as unfit:
             self._later(errand, unfit.code, wait_before_retry_ms(errand.attempts + 1, desk.jitter()))
         except OutwardError as error:
@@ -190,15 +192,17 @@ class Service:
                 wait_ms=wait_ms,
             )
 
-    def _park(self, errand: Errand, reason: str) -> None:
+    def _park(self, errand: Errand, reason: str) -> bool:
+        """Set an errand apart; tell whether it is. Asked again meanwhile, it is done again, and told then."""
         desk = self.desk
-        desk.journal.park(errand, reason)
+        if not desk.journal.park(errand, reason):
+            return False
         if reason != DENIED:
             # It is no restriction that stops it now: the next one has its own month.
             desk.refusals.settled(f"{errand.kind} {errand.subject}")
         desk.alarm("errand_parked", message_type=errand.kind, reason=reason)
         if errand.kind not in (ZAAK, SITUATION):
-            return
+            return True
         # The name of a case in the case system: no name of anybody.
         name = f"zaak-{errand.subject.rpartition('/')[2][:36]}"
         try:
@@ -206,6 +210,7 @@ class Service:
         except OSError as error:
             # The reason stands in the journal and in `status` too; the rest goes on.
             desk.alarm("reason_not_kept", error=type(error).__name__)
+        return True
 
     def _denied(self, errand: Errand, denied: Denied) -> None:
         """Stop: we have no part in this plan, or not now; and what we hold of it in copy goes."""

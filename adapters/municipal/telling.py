@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -75,8 +76,8 @@ class Telling:
             return
         self._keep_object(plan_id, aim)
         if aim.stage is not Stage.CLOSED and self._desk.links.told(plan_id, "reopened") is None:
-            self._desk.links.has_told(plan_id, "reopened", "alarm")
-            raise ForAPerson("plan_goes_on_after_its_case")
+            note = partial(self._desk.links.has_told, plan_id, "reopened", "alarm")
+            raise ForAPerson("plan_goes_on_after_its_case", note)
 
     # --- opening --------------------------------------------------------------------------------------------
 

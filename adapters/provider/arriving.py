@@ -91,12 +91,26 @@ class Arriving:
     def put(self, name: str) -> None:
         """Let it be a file of the inbox. The same again is the same file. Raises FileRefused for another."""
         target = self._config.inbox / name
+        # What lies there may be taken by the loop between the two.
+        while not (self._is_linked(target) or self._lies_at(target)):
+            pass
+        sync_folder(self._config.inbox)
+
+    def _is_linked(self, target: Path) -> bool:
         try:
             os.link(self._passing, target)
         except FileExistsError:
-            if hashlib.sha256(target.read_bytes()).digest() != self._digest.digest():
-                raise FileRefused("this name is taken by a file with other content") from None
-        sync_folder(self._config.inbox)
+            return False
+        return True
+
+    def _lies_at(self, target: Path) -> bool:
+        try:
+            lies = hashlib.sha256(target.read_bytes()).digest()
+        except FileNotFoundError:
+            return False
+        if lies != self._digest.digest():
+            raise FileRefused("this name is taken by a file with other content")
+        return True
 
     def end(self) -> None:
         """Leave nothing on the way."""

@@ -19,6 +19,7 @@ from adapters.provider.envelopes import FAULT
 from adapters.provider.errors import EnvelopeRefused, FileRefused, MessageNotReadable
 from adapters.provider.folders import Outbox
 from adapters.provider.stuf import CARRYING, Kind, Reader
+from adapters.provider.stuf_writing import write_envelope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,11 +145,12 @@ class ByHttp:
     def _post_in_envelope(self, one: Waiting) -> None:
         desk = self._desk
         if one.kind == FAULT:
-            kind, reference = Kind.FAULT, ""
+            kind, reference, pieces = Kind.FAULT, "", [one.content]
         else:
+            # Asked for once: the door may take what this answers anew at any moment, under another number.
             letter = desk.envelopes.letter(one, desk.local_now)
             kind, reference = letter.kind, letter.reference
-        pieces = list(desk.envelopes.written(one, desk.local_now, soap=True))
+            pieces = list(write_envelope(letter, one.content, soap=True))
         headers = {"Content-Type": SOAP, "SOAPAction": _ACTIONS[kind]}
         try:
             raw = self._outward.post("", pieces, headers)
@@ -215,11 +217,12 @@ class Delivering:
         outcomes = self._way.send(waiting)
         sent = [one for one, outcome in zip(waiting, outcomes, strict=True) if outcome is None]
         with desk.journal.transaction():
-            for one in sent:
-                desk.journal.delivered(one.name)
+            noted = {one.name for one in sent if desk.journal.delivered(one.name, one.created_ms)}
         for one, outcome in zip(waiting, outcomes, strict=True):
             if outcome is None:
-                desk.log.info("message_delivered", message_type=one.kind)
+                # The door told of what was turned down meanwhile.
+                if one.name in noted:
+                    desk.log.info("message_delivered", message_type=one.kind)
             elif isinstance(outcome, TurnedDown):
                 self._turned_down(one, outcome)
             else:

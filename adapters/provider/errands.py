@@ -9,7 +9,7 @@ Source: the adapters' design, section 2 (exactly-once effect; parked, never drop
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -41,8 +41,8 @@ _SCHEMA: Final = (
 )
 
 _SELECT: Final = (
-    "SELECT support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason, occasion "
-    "FROM errands"
+    "SELECT support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason, occasion, "
+    "next_attempt_ms FROM errands"
 )
 _BEFORE: Final = "errands_before"
 _NAMED: Final = "support_id = ? AND kind = ? AND starts_on = ? AND occasion = ?"
@@ -62,7 +62,8 @@ class Errand:
     """Something to do: `kind` is that of the message, such as WMO301; an assignment is of no care.
 
     `occasion` tells apart what may come again: the version of the plan at which a support was changed, or the
-    position at which a case was joined. 0 is the first assignment, and care.
+    position at which a case was joined. 0 is the first assignment, and care. `due_ms` tells whether it was
+    hurried since it was read.
     """
 
     support_id: str
@@ -73,6 +74,7 @@ class Errand:
     reason: str = ""
     care: Care | None = None
     occasion: int = 0
+    due_ms: int = field(default=0, compare=False)
 
 
 class Errands:
@@ -190,17 +192,28 @@ class Errands:
         )
 
     def later(self, errand: Errand, reason: str, now_ms: int, jitter: float) -> None:
-        """Let an errand wait for what it lacks; the wait doubles up to an hour."""
+        """Let an errand wait for what it lacks; the wait doubles up to an hour. Not one hurried meanwhile."""
         attempts = errand.attempts + 1
         self._connection.execute(
-            f"UPDATE errands SET attempts = ?, next_attempt_ms = ?, reason = ? WHERE {_NAMED}",  # noqa: S608 -- our own words
-            (attempts, now_ms + wait_before_retry_ms(attempts, jitter), reason, *_key(errand)),
+            f"UPDATE errands SET attempts = ?, next_attempt_ms = ?, reason = ? WHERE {_NAMED} "  # noqa: S608 -- our own words
+            "AND next_attempt_ms = ?",
+            (
+                attempts,
+                now_ms + wait_before_retry_ms(attempts, jitter),
+                reason,
+                *_key(errand),
+                errand.due_ms,
+            ),
         )
 
     def hurry(self, plan_id: str) -> None:
-        """Let the waiting errands of a plan be tried at once: what they lacked may have come."""
+        """Let the waiting errands of a plan be tried at once: what they lacked may have come.
+
+        Each time it is another moment: who looked before it came does not let one wait because of that.
+        """
         self._connection.execute(
-            "UPDATE errands SET attempts = 0, next_attempt_ms = 0 WHERE plan_id = ? AND state = 'due'",
+            "UPDATE errands SET attempts = 0, next_attempt_ms = min(next_attempt_ms, 1) - 1 "
+            "WHERE plan_id = ? AND state = 'due'",
             (plan_id,),
         )
 
@@ -349,10 +362,12 @@ def _key(errand: Errand) -> tuple[str, str, str, int]:
     return errand.support_id, errand.kind, _of(errand.care), errand.occasion
 
 
-def _read(row: tuple[str, str, str, int, str, str, str, str, int, int]) -> Errand:
-    support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason, occasion = row
+def _read(row: tuple[str, str, str, int, str, str, str, str, int, int, int]) -> Errand:
+    support_id, kind, plan_id, attempts, state, reason, starts_on, ends_on, stop_reason, occasion, due_ms = (
+        row
+    )
     care = None
     if starts_on:
         last_day = date.fromisoformat(ends_on) if ends_on else None
         care = Care(date.fromisoformat(starts_on), last_day, stop_reason)
-    return Errand(support_id, kind, plan_id, attempts, state, reason, care, occasion)
+    return Errand(support_id, kind, plan_id, attempts, state, reason, care, occasion, due_ms)

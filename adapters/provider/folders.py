@@ -2,8 +2,9 @@
 
 Promises: a file is handed out once it parses; one that stays half-written is refused after a bounded number
 of looks, never waited for without end. No file is deleted here: it ends in archive/, or in rejected/ with a
-NAME.reason.txt that names element and rule and no value. A written file is there whole or not at all, also
-after a crash. Source: rename(2), fsync(2).
+NAME.reason.txt that names element and rule and no value. What is moved is what was read: where somebody wrote
+over it meanwhile, the new file stays and is looked at. A written file is there whole or not at all, also
+after a crash. Source: rename(2), link(2), fsync(2).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.leaving import UNSEEN, State, give_back, leave, put_back, state_of, take_away
 from adapters.kit.put_aside import stamp
 from adapters.provider.errors import (
     FileRefused,
@@ -42,19 +44,23 @@ _SUFFIX: Final = ".xml"
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A whole message that lies in the inbox; `digest` is the SHA-256 of its bytes."""
+    """A whole message that lies in the inbox; `digest` is the SHA-256 of its bytes.
+
+    `state` tells it from another file under its name.
+    """
 
     name: str
     message: Message
     size: int
     digest: bytes = field(repr=False)
+    state: State
 
 
 @dataclass(slots=True)
 class _Look:
     """What a file that did not parse looked like, and how often it was seen so."""
 
-    state: tuple[int, int, int]
+    state: State
     unchanged: int = 1
     total: int = 1
 
@@ -86,6 +92,7 @@ class Inbox:
         self._looks: dict[str, _Look] = {}
         for folder in (inbox, archive, rejected):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        give_back(inbox)
 
     def take(self) -> Iterator[Incoming]:
         """Give the whole messages now in the inbox, by name; move what will never be one to rejected/.
@@ -101,12 +108,12 @@ class Inbox:
                 yield incoming
 
     def _look(self, name: str) -> Incoming | None:
-        state = (0, 0, 0)
+        state = UNSEEN
         try:
             content, state = _read_file(self._inbox / name, self._bytes_max)
             if self._opening is not None and is_envelope(content):
                 carried = self._opening(content)
-                (self._inbox / name).unlink()
+                take_away(self._inbox / name, state)
                 self._looks.pop(name, None)
                 # Not beside what it carried: both may be large.
                 del content
@@ -124,26 +131,26 @@ class Inbox:
         except MessageNotReadable as error:
             self._wait(name, state, error)
         except (FileRefused, MessageRefused) as error:
-            self._refuse(name, error)
+            self._refuse(name, state, error)
         else:
             self._looks.pop(name, None)
-            return Incoming(name, message, size, digest)
+            return Incoming(name, message, size, digest, state)
         return None
 
     @property
     def _bytes_max(self) -> int:
         return MESSAGE_BYTES_MAX if self._opening is None else ENVELOPE_BYTES_MAX
 
-    def _wait(self, name: str, state: tuple[int, int, int], error: ProviderAdapterError) -> None:
+    def _wait(self, name: str, state: State, error: ProviderAdapterError) -> None:
         if self._given_up(name, state):
-            self._refuse(name, error)
+            self._refuse(name, state, error)
 
-    def _refuse(self, name: str, error: ProviderAdapterError) -> None:
-        self.reject(name, f"{error.code}: {error}", remedy=error.remedy)
-        if self._refused is not None:
+    def _refuse(self, name: str, state: State, error: ProviderAdapterError) -> None:
+        kept = self.reject(name, f"{error.code}: {error}", remedy=error.remedy, state=state)
+        if kept is not None and self._refused is not None:
             self._refused(name, error)
 
-    def _given_up(self, name: str, state: tuple[int, int, int]) -> bool:
+    def _given_up(self, name: str, state: State) -> bool:
         """Count one more look at an unfinished file; a file that still changes gets more of them."""
         look = self._looks.get(name)
         if look is None:
@@ -154,12 +161,13 @@ class Inbox:
             look.state = state
         return look.unchanged >= LOOKS_UNCHANGED_MAX or look.total >= LOOKS_TOTAL_MAX
 
-    def archive(self, name: str) -> Path:
-        """Move a processed file to archive/, under a free name, and return where it went.
+    def archive(self, incoming: Incoming) -> Path | None:
+        """Move a processed file to archive/, under a free name; return where it went, None where it is gone.
 
         Where it lies is safe after `settle`; until then a power cut may put it back, and it comes again.
         """
-        return _move(self._inbox / name, _free(name, self._archive))
+        leaving = leave(self._inbox / incoming.name, incoming.state)
+        return None if leaving is None else _move(leaving, _free(incoming.name, self._archive))
 
     def keep(self, name: str, content: bytes) -> str:
         """Write a message that lay elsewhere to archive/, and return under which name: again, the same."""
@@ -178,9 +186,9 @@ class Inbox:
             return None
         return content if hashlib.sha256(content).digest() == incoming.digest else None
 
-    def remove(self, name: str) -> None:
+    def remove(self, incoming: Incoming) -> None:
         """Take a file away that is kept elsewhere."""
-        (self._inbox / name).unlink(missing_ok=True)
+        take_away(self._inbox / incoming.name, incoming.state)
         sync_folder(self._inbox)
 
     def settle(self) -> None:
@@ -188,8 +196,18 @@ class Inbox:
         sync_folder(self._inbox)
         sync_folder(self._archive)
 
-    def reject(self, name: str, reason: str, findings: Iterable[Finding] = (), remedy: str = "") -> Path:
-        """Move a file to rejected/ with the reason beside it, and return where it went."""
+    def reject(
+        self,
+        name: str,
+        reason: str,
+        findings: Iterable[Finding] = (),
+        remedy: str = "",
+        state: State = UNSEEN,
+    ) -> Path | None:
+        """Move a file to rejected/ with the reason beside it, and return where it went.
+
+        None where another file lies under its name by now, by its `state` where that was seen: it stays.
+        """
         kept = _free(name, self._rejected)
         lines = [reason, *map(str, findings), *([f"What to do: {remedy}"] if remedy else [])]
         told = f"{kept.name}.reason.txt"
@@ -200,10 +218,14 @@ class Inbox:
         # How long it is kept counts from now: the file itself keeps the time its sender gave it.
         stamp(written, self._now_ms())
         _move(self._inbox / name, kept)
+        another = state not in {UNSEEN, state_of(kept.lstat())}
+        if another:
+            put_back(kept, self._inbox / name)
+            written.unlink()
         sync_folder(self._inbox)
         sync_folder(self._rejected)
         self._looks.pop(name, None)
-        return kept
+        return None if another else kept
 
 
 class Outbox:
@@ -289,7 +311,7 @@ def _is_message_name(name: str) -> bool:
     return _looks_like_message(name) and name.isprintable() and len(os.fsencode(name)) <= NAME_BYTES_MAX
 
 
-def _read_file(path: Path, bytes_max: int) -> tuple[bytes, tuple[int, int, int]]:
+def _read_file(path: Path, bytes_max: int) -> tuple[bytes, State]:
     """Return the bytes and (inode, size, time of change); reads at most one byte over the limit."""
     if not _is_message_name(path.name):
         raise FileRefused(f"a name has at most {NAME_BYTES_MAX} bytes, of text")
@@ -306,7 +328,7 @@ def _read_file(path: Path, bytes_max: int) -> tuple[bytes, tuple[int, int, int]]
         raise FileRefused("a folder, pipe or device is no message")
     with os.fdopen(handle, "rb") as file:
         content = file.read(bytes_max + 1)
-    return content, (status.st_ino, status.st_size, status.st_mtime_ns)
+    return content, state_of(status)
 
 
 def _free(name: str, folder: Path) -> Path:

@@ -205,8 +205,8 @@ class Journal:
                 raise JournalConflict("this message was not answered yet")
             # Still waiting means that it goes out anyway; parked means that the sender is there again.
             self.connection.execute(
-                "UPDATE outbox SET state = 'waiting', attempts = 0, created_ms = ?, next_attempt_ms = ? "
-                "WHERE name = ? AND content IS NOT NULL",
+                "UPDATE outbox SET state = 'waiting', codes = NULL, attempts = 0, created_ms = ?, "
+                "next_attempt_ms = ? WHERE name = ? AND content IS NOT NULL",
                 (now_ms, now_ms, row[0]),
             )
             return str(row[0])
@@ -303,11 +303,11 @@ class Journal:
         query = "SELECT name, kind, attempts, created_ms, content FROM outbox WHERE content IS NOT NULL AND "
         return tuple(Waiting(*row) for row in self.connection.execute(query + condition, values))
 
-    def delivered(self, name: str) -> None:
-        """Note that a message left the house. What the other side turned down meanwhile stays set apart."""
-        self.connection.execute(
-            "UPDATE outbox SET state = 'sent' WHERE name = ? AND state = 'waiting'", (name,)
-        )
+    def delivered(self, name: str, created_ms: int | None = None) -> bool:
+        """Note that one left the house; not one turned down meanwhile, or that is to go again since then."""
+        condition = "name = ? AND state = 'waiting' AND created_ms = coalesce(?, created_ms)"
+        query = f"UPDATE outbox SET state = 'sent' WHERE {condition}"  # noqa: S608 -- our own words
+        return self.connection.execute(query, (name, created_ms)).rowcount > 0
 
     def refused(self, name: str, code: str) -> None:
         """Set a message apart that the other side will not take, with its code for that."""

@@ -36,6 +36,13 @@ class ProviderDeclarations:
 
     def send(self, message: Message) -> str:
         """Send a 323 and return its name in the outbox. Raises MessageInvalid for one that breaks a rule."""
+        # Judged in the step in which it is written down: another hand may send at the same moment.
+        with self._desk.journal.transaction():
+            name = self._send(message)
+        self._desk.log.info("declaration_sent", message_type=message.name)
+        return name
+
+    def _send(self, message: Message) -> str:
         desk, declared = self._desk, read_declaration(message)
         people = [desk.register.pseudonym(bsn) for bsn, _ in declared.clients]
         latest = desk.declarations.latest()
@@ -51,14 +58,12 @@ class ProviderDeclarations:
         if findings:
             raise MessageInvalid(f"{message.name} breaks a rule across messages", findings)
         known = [one for one in people if one is not None]
-        with desk.journal.transaction():
-            name = desk.post(message, None)
-            desk.about.sent(name, known)
-            lines = zip(known, declared.clients, strict=True)
-            desk.declarations.write(
-                declared, ((pseudonym, line) for pseudonym, (_, mine) in lines for line in mine)
-            )
-        desk.log.info("declaration_sent", message_type=message.name)
+        name = desk.post(message, None)
+        desk.about.sent(name, known)
+        lines = zip(known, declared.clients, strict=True)
+        desk.declarations.write(
+            declared, ((pseudonym, line) for pseudonym, (_, mine) in lines for line in mine)
+        )
         return name
 
     def _care(self, _pseudonym: str, number: int) -> tuple[Span, ...]:

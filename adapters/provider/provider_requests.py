@@ -61,12 +61,13 @@ class ProviderRequests:
         desk = self._desk
         # Of somebody we never had a 301 of, only the exchange knows who they are to us.
         pseudonym = desk.register.pseudonym(bsn) or desk.exchange.pseudonym(bsn).hex()
-        findings = self._findings(message, pseudonym, bsn, references)
-        if findings:
-            raise MessageInvalid(f"{message.name} breaks a rule across messages", findings)
         identification = read_envelope(message).identification
         due = None if message.number == ASK else working_days_on(desk.today, CHANGE_WORKING_DAYS)
         with desk.journal.transaction():
+            # Judged in the step in which it is written down: another hand may send at the same moment.
+            findings = self._findings(message, pseudonym, bsn, references)
+            if findings:
+                raise MessageInvalid(f"{message.name} breaks a rule across messages", findings)
             name = desk.post(message, pseudonym)
             for reference in references:
                 new = NewRequest(message.name, reference, identification, pseudonym, bsn, desk.today, due)

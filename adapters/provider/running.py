@@ -143,9 +143,11 @@ class _Loop:
             follower.start()
             self._log.info("adapter_started", mode=self._config.side.value, position=service.cursor)
             try:
-                while not self._stopping.is_set():
-                    # Cleared before looking: what comes from here on wakes the next pass.
+                while True:
+                    # Cleared before looking: what comes from here on wakes the next pass, or ends this one.
                     self._wake.clear()
+                    if self._stopping.is_set():
+                        break
                     _take(service, follower)
                     service.work()
                     self._well()

@@ -88,7 +88,9 @@ class Taking:
         self._pausing: Final = pausing
         self._left = False  # whether this pass left a message for the next one
         config = desk.config
-        clear_passing(config)
+        if config.http is None or config.http.port is None:
+            # With a door, that did it before it opened: by now something may be on its way through it.
+            clear_passing(config)
         opening = Opening(config, desk.envelopes, self._fault).open if config.ggk is not None else None
         self._inbox: Final = Inbox(
             config.inbox,
@@ -240,16 +242,16 @@ class Taking:
     ) -> None:
         if isinstance(outcome, Done):
             if outcome is Done.HELD:
-                self._inbox.remove(incoming.name)
+                self._inbox.remove(incoming)
             if outcome is Done.TAKEN:
-                name = self._inbox.archive(incoming.name).name
-                if not incoming.message.schema.answers:
-                    kept.append((_key(incoming), name))
+                place = self._inbox.archive(incoming)
+                if place is not None and not incoming.message.schema.answers:
+                    kept.append((_key(incoming), place.name))
             return
         reason = f"{outcome.code}: {outcome}"
         self._desk.alarm("file_rejected", message_type=incoming.message.name, reason=str(outcome))
         self._complain(incoming.name, outcome)
-        self._inbox.reject(incoming.name, reason, remedy=outcome.remedy)
+        self._inbox.reject(incoming.name, reason, remedy=outcome.remedy, state=incoming.state)
 
     def _fits(self, incoming: Incoming) -> bool:
         try:

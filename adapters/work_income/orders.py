@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from adapters.kit.leaving import UNSEEN, State, give_back, leave, put_back, state_of, take_away
 from adapters.sdk.bsn import Bsn, BsnRefused
 from adapters.work_income.errors import OrderRefused
 from adapters.work_income.exchange_port import purpose_of
@@ -140,10 +141,12 @@ class Inbox:
         self._inbox: Final = inbox
         self._rejected: Final = rejected
         self._fresh_name: Final = fresh_name
+        self._state: State = UNSEEN  # of the file that was given last
         inbox.mkdir(mode=0o700, parents=True, exist_ok=True)
+        give_back(inbox)
 
     def take(self) -> Iterator[tuple[Order | OrderRefused, Path]]:
-        """Give each file, as an order or as why it is none; the caller says what becomes of it.
+        """Give each file, as an order or as why it is none; before the next the caller says what becomes.
 
         A file that cannot be opened is none: the rest does not wait for it.
         """
@@ -151,7 +154,10 @@ class Inbox:
             # A name that begins with a dot is one somebody still writes; a link is nobody's order.
             if file.name.startswith(".") or file.is_symlink() or not file.is_file():
                 continue
+            self._state = UNSEEN
             try:
+                # Before it is read: what is written over it from here on is another.
+                self._state = state_of(file.lstat())
                 with file.open("rb") as opened:
                     found: Order | OrderRefused = read_order(opened.read(ORDER_BYTES_MAX + 1))
             except OrderRefused as refused:
@@ -165,7 +171,18 @@ class Inbox:
 
     def reject(self, file: Path, refused: OrderRefused) -> None:
         """Keep a file that is no order, the reason first: there is never one without. Raises OSError."""
-        self._rejected.put(self._fresh_name(), file, f"{refused.code}: {refused}\n{refused.remedy}\n")
+        leaving = leave(file, self._state)
+        if leaving is None:
+            return
+        try:
+            self._rejected.put(self._fresh_name(), leaving, f"{refused.code}: {refused}\n{refused.remedy}\n")
+        except OSError:
+            put_back(leaving, file)
+            raise
+
+    def remove(self, file: Path) -> None:
+        """Take the file away that was given last; what was written over it meanwhile is taken in its turn."""
+        take_away(file, self._state)
 
     def say(self, reason: str) -> None:
         """Write down why an order came to nothing. Raises OSError."""

@@ -212,7 +212,7 @@ class Service:
             return
         # Kept before it is gone: a kill in between takes it twice, which is once.
         self._journal.take(found, self._now_ms)
-        file.unlink()
+        self._inbox.remove(file)
         self._log.info("order_taken", reason=found.purpose)
 
     # --- one order ----------------------------------------------------------------------------------------

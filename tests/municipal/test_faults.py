@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.kit.journal import PARK_AFTER_MS
+from adapters.municipal.desk import open_journal
 from adapters.municipal.mapping import object_uuid
 from adapters.simulators.open_zaak.brp import BRP
 from adapters.simulators.open_zaak.catalogi import CATALOGI
@@ -19,6 +20,7 @@ from tests.server.test_support import Steps
 from tests.server.town import INVESTIGATE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from adapters.simulators.open_zaak.whole import Seen
@@ -241,9 +243,7 @@ def test_a_case_that_was_taken_away_is_for_a_person(exchange: Exchange, adapter:
     assert adapter.parked() == ["case_gone"]
 
 
-def test_a_case_that_others_closed_is_for_a_person(exchange: Exchange, adapter: Adapter, town: Town) -> None:
-    zaak = town.case(town.person(next(exchange.bsns)))
-    adapter.work()
+def close_by_others(town: Town, zaak: dict[str, Any]) -> None:
     kinds = town.system.catalogue
     town.system.zaken.set_result(
         {"zaak": zaak["url"], "resultaattype": kinds.named("resultaattypen", "Afgewezen")["url"]}
@@ -255,9 +255,72 @@ def test_a_case_that_others_closed_is_for_a_person(exchange: Exchange, adapter: 
             "datumStatusGezet": "2026-11-20T12:00:00Z",
         }
     )
+
+
+def take_away(town: Town, zaak: dict[str, Any]) -> None:
+    del town.system.zaken.zaken.by_uuid[zaak["uuid"]]
+
+
+def test_a_case_that_others_closed_is_for_a_person(exchange: Exchange, adapter: Adapter, town: Town) -> None:
+    zaak = town.case(town.person(next(exchange.bsns)))
+    adapter.work()
+    close_by_others(town, zaak)
     adapter.service.desk.ask("zaak", zaak["url"])
     adapter.work()
     assert adapter.parked() == ["case_closed_by_others"]
+
+
+FOR_A_PERSON: dict[str, Callable[[Town, dict[str, Any]], None]] = {
+    "case_closed_by_others": close_by_others,
+    "case_gone": take_away,
+}
+
+
+class _Killed(BaseException):
+    """Ends what is under way, as a kill does."""
+
+
+@pytest.mark.parametrize("reason", sorted(FOR_A_PERSON))
+def test_what_is_for_a_person_is_told_also_after_a_kill_while_it_is_written_down(
+    reason: str, exchange: Exchange, adapter: Adapter, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zaak = town.case(town.person(next(exchange.bsns)))
+    adapter.work()
+    FOR_A_PERSON[reason](town, zaak)
+    adapter.service.desk.ask("zaak", zaak["url"])
+
+    def killed(*_told: object) -> bool:
+        raise _Killed
+
+    monkeypatch.setattr(adapter.service.desk.journal, "park", killed)
+    with pytest.raises(_Killed):
+        adapter.work()
+    monkeypatch.undo()
+    adapter.work()
+    assert adapter.parked() == [reason]
+
+
+@pytest.mark.parametrize("reason", sorted(FOR_A_PERSON))
+def test_what_is_told_of_again_while_it_is_looked_at_is_for_a_person_all_the_same(
+    reason: str, exchange: Exchange, adapter: Adapter, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The webhook's thread writes down that there is something to look at, in the middle of the look."""
+    zaak = town.case(town.person(next(exchange.bsns)))
+    adapter.work()
+    FOR_A_PERSON[reason](town, zaak)
+    desk = adapter.service.desk
+    desk.ask("zaak", zaak["url"])
+    looks, door = desk.cases.zaak, open_journal(adapter.config.journal)
+
+    def told_again(*asked: Any) -> Any:  # noqa: ANN401 -- as it is asked
+        monkeypatch.undo()
+        door.ask("zaak", zaak["url"], desk.now_ms)
+        return looks(*asked)
+
+    monkeypatch.setattr(desk.cases, "zaak", told_again)
+    adapter.work()
+    door.close()
+    assert adapter.parked() == [reason]
 
 
 @pytest.mark.parametrize(

@@ -295,8 +295,9 @@ def test_what_is_asked_again_while_it_is_done_is_done_again(journal: Journal) ->
     journal.done(errand)
     (again,) = journal.due(1)
     # An old look neither parks nor puts off what was asked since.
-    journal.park(errand, "old")
-    journal.later(errand, "old", 2, 1_000)
+    assert not journal.park(errand, "old")
+    # Nor is anybody told that it is set apart.
+    assert not journal.later(errand, "old", PARK_AFTER_MS, 1_000)
     assert journal.due(2) == (again,)
     journal.done(again)
     assert journal.waiting() == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from typer.testing import CliRunner
@@ -102,6 +102,22 @@ def test_a_body_is_sealed_and_a_person_reads_it(adapter: Adapter, door: Rejected
     adapter.config.seal_key.write_bytes(b"o" * 32)
     refused = run(app, ["municipal", "rejected", "--config", settings, sealed])
     assert isinstance(refused.exception, ConfigInvalid)
+
+
+def test_what_the_door_is_keeping_while_the_loop_begins_is_kept(
+    adapter: Adapter, door: Rejected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a kill left half written goes at the start; what another thread is writing is not that."""
+    stamped = os.utime
+
+    def begins(*told: Any, **more: Any) -> None:  # noqa: ANN401 -- as it is told
+        monkeypatch.undo()
+        adapter.work(1)
+        stamped(*told, **more)
+
+    monkeypatch.setattr(os, "utime", begins)
+    assert door.keep_body(b"{", "why")
+    assert [one.name for one in door.kept.listed()] == [names(adapter)[0]]
 
 
 def test_what_was_refused_goes_with_its_time(adapter: Adapter, door: Rejected) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ from adapters.provider.declarations import (
     read_declaration_answer,
     write_declaration,
 )
+from adapters.provider.desk import Desk
 from adapters.provider.errors import Finding, MessageInvalid
+from adapters.provider.journal import Journal
 from adapters.provider.retour import RetourIdentity
 from adapters.provider.schema import Law
 from adapters.provider.xml import emit, read
@@ -31,6 +34,7 @@ from tests.provider.world import OTHER_BSN, TODAY
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from adapters.provider.declaration_book import DeclarationKnown
     from adapters.provider.declarations import Performance
     from adapters.provider.xml import Message
 
@@ -132,6 +136,40 @@ def test_what_the_municipality_does_not_know_is_refused_line_by_line(cared: Both
     anew = dataclasses.replace(line, reference="P-2")
     july = (date(2026, 7, 1), date(2026, 7, 31))
     send(cared, declared(anew, identification="D2", number="DN2", month=july))
+
+
+def test_two_hands_cannot_declare_one_reference_twice(cared: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each judges by what was declared before, while the other one declares (TR314)."""
+    desk, second = cared.provider.desk, declared(june(cared), identification="D2", number="DN2")
+    other = Journal(cared.provider.config.journal, wait_s=0.0)
+    hand = Desk(cared.provider.config, cared.provider.port, other, desk.log, cared.clock.surroundings())
+    latest, turned_away = desk.declarations.latest, []
+
+    def meanwhile() -> DeclarationKnown | None:
+        try:
+            by_hand.send_over(hand, emit(second))
+        except sqlite3.OperationalError as locked:
+            turned_away.append(locked.sqlite_errorcode)
+        return latest()
+
+    monkeypatch.setattr(desk.declarations, "latest", meanwhile)
+    send(cared, declared(june(cared)))
+    assert turned_away == [sqlite3.SQLITE_BUSY]
+    with pytest.raises(MessageInvalid):
+        by_hand.send_over(hand, emit(second))
+    other.close()
+    assert desk.declarations.declaration("DN2") is None
+
+
+def test_the_same_file_by_two_hands_is_sent_once(cared: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second looks before the first wrote it down, and is judged after."""
+    name = send(cared, declared(june(cared)))
+    holds = cared.provider.desk.journal.holds
+    looks = iter([False])
+    monkeypatch.setattr(
+        cared.provider.desk.journal, "holds", lambda *of: next(looks, None) is not False and holds(*of)
+    )
+    assert send(cared, declared(june(cared))) == name
 
 
 def test_what_comes_twice_is_answered_once_and_taken_once(cared: Both) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.kit import leaving
+from adapters.kit.leaving import State, state_of
 from adapters.provider import folders
 from adapters.provider.errors import FileRefused, Finding
 from adapters.provider.folders import (
@@ -20,6 +22,7 @@ from adapters.provider.folders import (
 )
 from adapters.provider.xml import emit
 from tests.provider.builders import BSN, SURNAME, message, put
+from tests.provider.envelopes import envelope
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +53,7 @@ def test_whole_messages_are_taken_by_name_and_stay_until_they_are_done(tmp_path:
     ]
     assert taken[1].size == len(DATA)
     assert len(tuple(inbox.take())) == 2
-    inbox.archive("b.xml")
+    inbox.archive(taken[1])
     assert names(tmp_path / "archive") == ["b.xml"]
     assert [incoming.name for incoming in tuple(inbox.take())] == ["a.XML"]
 
@@ -213,7 +216,8 @@ def test_a_file_too_large_is_read_no_further_than_the_limit(
 def test_nothing_in_archive_is_overwritten(tmp_path: Path, inbox: Inbox) -> None:
     for content in (DATA, DATA + b"\n"):
         (tmp_path / "inbox" / "a.xml").write_bytes(content)
-        inbox.archive("a.xml")
+        (taken,) = inbox.take()
+        inbox.archive(taken)
     assert names(tmp_path / "archive") == ["a.2.xml", "a.xml"]
     assert (tmp_path / "archive" / "a.xml").read_bytes() == DATA
 
@@ -252,3 +256,80 @@ def test_what_a_crash_left_behind_is_written_over(tmp_path: Path) -> None:
     (tmp_path / ".a.xml.part").write_bytes(b"half")
     assert write_whole(tmp_path, "a.xml", DATA).read_bytes() == DATA
     assert names(tmp_path) == ["a.xml"]
+
+
+def over(tmp_path: Path, content: bytes) -> None:
+    """Let whoever writes into the inbox put another file under the same name."""
+    draft = tmp_path / "inbox" / ".draft"
+    draft.write_bytes(content)
+    draft.replace(tmp_path / "inbox" / "a.xml")
+
+
+@pytest.mark.parametrize("way", ["archive", "remove"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_was_written_over_a_message_that_was_read_is_taken_too(
+    tmp_path: Path, inbox: Inbox, way: str, *, whole: bool
+) -> None:
+    (tmp_path / "inbox" / "a.xml").write_bytes(DATA)
+    (first,) = inbox.take()
+    later = emit(message("305"))
+    if whole:
+        over(tmp_path, later)
+    else:
+        (tmp_path / "inbox" / "a.xml").write_bytes(later)
+    assert getattr(inbox, way)(first) is None
+    (second,) = inbox.take()
+    assert (second.name, second.message.number) == ("a.xml", "305")
+    assert names(tmp_path / "archive") == []
+
+
+def test_what_was_written_over_a_bad_file_is_not_put_aside_for_it(tmp_path: Path, inbox: Inbox) -> None:
+    (tmp_path / "inbox" / "a.xml").write_bytes(DATA)
+    (first,) = inbox.take()
+    over(tmp_path, DATA + b"\n")
+    assert inbox.reject(first.name, "refused", state=first.state) is None
+    assert names(tmp_path / "rejected") == []
+    assert len(tuple(inbox.take())) == 1
+
+
+def test_what_was_written_over_an_envelope_that_was_opened_is_taken_too(tmp_path: Path) -> None:
+    def opened(_content: bytes) -> None:
+        over(tmp_path, DATA)
+
+    inbox = Inbox(tmp_path / "inbox", tmp_path / "archive", tmp_path / "rejected", opening=opened)
+    (tmp_path / "inbox" / "a.xml").write_bytes(envelope(DATA))
+    assert tuple(inbox.take()) == ()
+    assert [one.message.number for one in inbox.take()] == ["301"]
+
+
+def test_a_third_file_keeps_its_name_and_the_second_is_taken_beside_it(
+    tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inbox" / "a.xml").write_bytes(DATA)
+    (first,) = inbox.take()
+    over(tmp_path, DATA + b"\n")
+
+    def looks(status: os.stat_result) -> State:
+        over(tmp_path, DATA + b"\n\n")
+        return state_of(status)
+
+    monkeypatch.setattr(leaving, "state_of", looks)
+    assert inbox.archive(first) is None
+    monkeypatch.undo()
+    assert sorted(one.size - len(DATA) for one in inbox.take()) == [1, 2]
+
+
+def test_a_file_that_was_taken_back_meanwhile_is_no_fault(tmp_path: Path, inbox: Inbox) -> None:
+    (tmp_path / "inbox" / "a.xml").write_bytes(DATA)
+    (first,) = inbox.take()
+    (tmp_path / "inbox" / "a.xml").unlink()
+    assert inbox.archive(first) is None
+    inbox.remove(first)
+    assert tuple(inbox.take()) == ()
+
+
+def test_what_a_kill_caught_on_its_way_out_comes_again(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / ".leaving-a.xml").write_bytes(DATA)
+    inbox = Inbox(tmp_path / "inbox", tmp_path / "archive", tmp_path / "rejected")
+    assert [one.name for one in inbox.take()] == ["a.xml"]

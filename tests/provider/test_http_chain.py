@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -13,6 +14,7 @@ from adapters.provider.config import Side
 from adapters.provider.http_door import Listening
 from adapters.provider.plan_seen import Stage
 from adapters.provider.retour import read_retour
+from adapters.provider.stuf import Told
 from adapters.provider.transport import Ggk, Http
 from adapters.provider.xml import emit
 from adapters.sdk.logs import AdapterLog
@@ -25,7 +27,11 @@ from tests.provider.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
+
+    from adapters.provider.journal import Waiting
+    from adapters.provider.stuf_writing import Letter
 
 WAIT_S = 30.0
 KINDS = ["301", "302", "305", "306", "307", "308"]
@@ -249,6 +255,27 @@ def test_an_adapter_killed_before_and_after_each_post_posts_the_same(chain: Chai
     chain.live()
     chain.assert_whole()
     assert len({emit(one) for one in of(chain.provider, "301")}) == 1
+
+
+def test_an_answer_goes_in_one_envelope_also_where_what_it_answers_comes_again_meanwhile(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The door takes it, under another number, between two looks of whoever sends the answer."""
+    journal, envelopes = chain.provider.journal, chain.provider.service._desk.envelopes
+    drawn = envelopes.letter
+
+    def comes_again(waiting: Waiting, now: datetime) -> Letter:
+        letter = drawn(waiting, now)
+        if waiting.kind == "WMO302":
+            (digest,) = journal.connection.execute("SELECT digest FROM envelopes_in").fetchone()
+            envelopes.came(Told(reference=str(uuid4()), function="WMO301"), digest)
+        return letter
+
+    monkeypatch.setattr(envelopes, "letter", comes_again)
+    chain.agree()
+    chain.work(4)
+    assert [function for function, _ in chain.node.passed] == ["WMO301", "WMO302"]
+    assert "message_not_delivered" not in chain.log
 
 
 def test_what_is_posted_while_the_loop_is_busy_is_taken_in_its_turn(chain: Chain) -> None:

@@ -25,10 +25,10 @@ from adapters.provider.stuf import Kind, Reader
 from adapters.provider.transport import Ggk, Http
 from adapters.provider.xml import emit
 from adapters.sdk.logs import AdapterLog
-from tests.provider.around import config, sent
+from tests.provider.around import Adapter, Clock, config, sent
 from tests.provider.builders import BSN
 from tests.provider.envelopes import envelope
-from tests.provider.world import MUNICIPALITY_OIN, OTHER_OIN, PROVIDER_OIN
+from tests.provider.world import MUNICIPALITY_OIN, OTHER_OIN, PROVIDER_OIN, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -251,6 +251,44 @@ def test_what_was_on_its_way_at_a_kill_is_taken_away_at_the_next_start(tmp_path:
     second = Knocking(tmp_path, Ggk())
     assert second.names == []
     second.listening.close()
+
+
+def test_what_is_on_its_way_through_the_door_stays_when_the_loop_begins_anew(
+    door: Knocking, tmp_path: Path
+) -> None:
+    """After a fault of our own files all but the door is opened again."""
+    with door.begun() as line:
+        door.until(lambda: len(door.names) == 1)
+        http = door.config.http
+        Adapter(tmp_path, Side.PROVIDER, World(tmp_path / "world"), Clock(), ggk=Ggk(), http=http).close()
+        line.sendall(ONE[len(ONE) // 2 :])
+        assert line.recv(64).startswith(b"HTTP/1.1 200")
+    assert door.names == [f"ggk-{REFERENCE}.xml"]
+
+
+def test_what_the_loop_takes_while_it_comes_again_lies_there_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = config(tmp_path, Side.PROVIDER)
+    made.inbox.mkdir(parents=True)
+    linked = os.link
+
+    def taken(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "link", linked)
+        try:
+            linked(source, target)
+        except FileExistsError:
+            target.unlink()
+            raise
+
+    for way in (linked, taken):
+        monkeypatch.setattr(os, "link", way)
+        coming = arriving.Arriving(made, way.__name__)
+        coming.feed(b"<a/>")
+        coming.whole()
+        coming.put("a.xml")
+        coming.end()
+    assert [(one.name, one.read_bytes()) for one in made.inbox.iterdir()] == [("a.xml", b"<a/>")]
 
 
 def test_without_the_setting_there_are_no_envelopes(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.kit.journal import PARK_AFTER_MS, RETRY_LONGEST_MS, wait_before_retry_ms
+from adapters.provider.apart import release_over
 from adapters.provider.deadlines import retour_due
 from adapters.provider.errors import JournalConflict
 from adapters.provider.journal import Arrival, Journal, MessageKey, Outgoing
@@ -312,3 +313,25 @@ def test_none_overtakes_an_older_one_about_the_same_person(journal: Journal) -> 
     # Nor one that left.
     journal.delivered("S1.xml")
     assert [one.name for one in journal.due(5_000)] == ["S2.xml", "S3.xml", "S4.xml"]
+
+
+def test_an_answer_that_was_turned_down_twice_is_set_apart_twice(journal: Journal) -> None:
+    """The sender comes again after its fault, and so does the fault: it is no answer."""
+    journal.receive(key(), 1, TODAY)
+    journal.answer(key(), retour(), 2)
+    journal.delivered("R1.xml")
+    journal.refused("R1.xml", "IB005")
+    journal.answer_again(key(), 3)
+    journal.delivered("R1.xml")
+    journal.refused("R1.xml", "IB005")
+    assert [one.name for one in journal.parked()] == ["R1.xml"]
+
+
+def test_what_a_person_has_sent_again_while_it_is_under_way_goes_again(journal: Journal) -> None:
+    """Turned down and looked at before the call that brought it ended: that call says nothing of the next."""
+    journal.send(retour(), 1)
+    (sending,) = journal.due(1)
+    journal.refused(sending.name, "IB005")
+    release_over(journal, sending.name, 2, settled=False)
+    assert not journal.delivered(sending.name, sending.created_ms)
+    assert [one.name for one in journal.due(2)] == ["R1.xml"]

@@ -7,6 +7,7 @@ Source: GDPR 17, recital 26; UAVG 46.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sqlite3
@@ -56,6 +57,7 @@ def left_of(town: Town) -> Left:
     leaves = [json.loads(entry) for entry in entries]  # as they stand in a pack
     written = [file.read_bytes() for file in town.settings.data.rglob("*") if file.is_file()]
     ids = {found.decode() for raw in written for found in UUID.findall(raw)}
+    town.run(lambda: asyncio.sleep(0))  # a line is written behind its answer
     log = (town.settings.data / "exchange.log").read_text(encoding="utf-8")
     return Left(contents, {bytes.fromhex(leaf["rq"]) for leaf in leaves if "rq" in leaf}, ids, log)
 

@@ -134,6 +134,39 @@ def test_a_file_that_cannot_be_read_holds_up_nobody(tmp_path: Path, monkeypatch:
     assert isinstance(second, Order)
 
 
+def over(folder: Path, text: str) -> None:
+    """Let a desk's own system put another order under the same name."""
+    draft = folder / "inbox" / ".draft"
+    draft.write_text(text)
+    draft.rename(folder / "inbox" / "a.json")
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_an_order_that_was_written_over_one_that_was_read_is_taken_too(tmp_path: Path, *, good: bool) -> None:
+    inbox = inbox_in(tmp_path)
+    (tmp_path / "inbox" / "a.json").write_text(json.dumps(WHOLE) if good else "{")
+    ((first, file),) = inbox.take()
+    over(tmp_path, json.dumps(WHOLE | {"necessity": "a later one"}))
+    if isinstance(first, Order):
+        inbox.remove(file)
+    else:
+        inbox.reject(file, first)
+    assert list((tmp_path / "rejected").iterdir()) == []
+    ((second, file),) = inbox.take()
+    assert isinstance(second, Order)
+    assert second.necessity == "a later one"
+    inbox.remove(file)
+    assert list((tmp_path / "inbox").iterdir()) == []
+
+
+def test_an_order_that_a_kill_caught_on_its_way_out_comes_again(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / ".leaving-a.json").write_text(json.dumps(WHOLE))
+    ((found, file),) = inbox_in(tmp_path).take()
+    assert isinstance(found, Order)
+    assert file.name == "a.json"
+
+
 def test_a_purpose_outside_work_and_income_has_no_services() -> None:
     assert [len(services_of(one)) for one in ("pw-arbeidsinschakeling", "pw-recht-vaststellen")] == [2, 2]
     for purpose in ("wmo-onderzoek", "jeugd-toegang", "wgs-plan", "", "pw-"):
