@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # A name with a dot in front: readers of the folder leave it alone.
 LEAVING: Final = ".leaving-"
+NAME_BYTES_MAX: Final = 255  # of most file systems
+SUFFIX_MAX: Final = 16
 # Of a file that was not looked at.
 UNSEEN: Final = (0, 0, 0)
 # Inode, size in bytes, time of change in nanoseconds: another file under the same name has another one.
@@ -30,6 +32,8 @@ def state_of(status: os.stat_result) -> State:
 def leave(file: Path, state: State) -> Path | None:
     """Take a file out of reach, and return where it is; None where it is gone, or another lies there."""
     leaving = file.with_name(f"{LEAVING}{file.name}")
+    if len(os.fsencode(leaving.name)) > NAME_BYTES_MAX:
+        leaving = file.with_name(f"{LEAVING}{_fresh(file)}")
     try:
         file.rename(leaving)
     except FileNotFoundError:
@@ -52,7 +56,7 @@ def put_back(leaving: Path, file: Path) -> None:
     try:
         os.link(leaving, file, follow_symlinks=False)
     except OSError:
-        leaving.rename(file.with_name(f"{file.stem}.{secrets.token_hex(4)}{file.suffix}"))
+        leaving.rename(file.with_name(_fresh(file)))
     else:
         leaving.unlink()
 
@@ -61,3 +65,8 @@ def give_back(folder: Path) -> None:
     """Let lie in its place again what a kill caught on its way out: it is known by what the journal holds."""
     for left in folder.glob(f"{LEAVING}*"):
         put_back(left, folder / left.name.removeprefix(LEAVING))
+
+
+def _fresh(file: Path) -> str:
+    """Return a name of the same kind that nobody chose."""
+    return f"{secrets.token_hex(8)}{file.suffix[:SUFFIX_MAX]}"

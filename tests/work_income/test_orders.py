@@ -159,6 +159,16 @@ def test_an_order_that_was_written_over_one_that_was_read_is_taken_too(tmp_path:
     assert list((tmp_path / "inbox").iterdir()) == []
 
 
+@pytest.mark.parametrize("length", [246, 247, 255])
+def test_an_order_with_the_longest_name_there_is_goes_too(tmp_path: Path, length: int) -> None:
+    inbox = inbox_in(tmp_path)
+    name = "a" * (length - 5) + ".json"
+    (tmp_path / "inbox" / name).write_text(json.dumps(WHOLE))
+    ((_, file),) = inbox.take()
+    inbox.remove(file)
+    assert list((tmp_path / "inbox").iterdir()) == []
+
+
 def test_an_order_that_a_kill_caught_on_its_way_out_comes_again(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / ".leaving-a.json").write_text(json.dumps(WHOLE))
