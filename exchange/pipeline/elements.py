@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from exchange.domain.kernel import with_changes
 from exchange.domain.values import origin_of, task_of
 from exchange.gate.model import Field
-from exchange.gate.retention import retention_end
 from exchange.gate.vocabulary import ANY_ORIGIN, keeps_secret
+from exchange.pipeline.collected import has_ended, held_in
 from exchange.pipeline.facts import law_of
 from exchange.pipeline.walk import Group
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exchange.gate.register import Register
+    from exchange.pipeline.collected import Held, Key
     from exchange.pipeline.registers import Registers
     from exchange.pipeline.walk import Caller, View
 
@@ -40,12 +41,9 @@ KEEPER_OF_THE_LOG: Final = "college:WMO"
 # No basis names this kind: an organisation's own basis never opens what another organisation recorded (R09).
 OTHER_ORGANISATION: Final = "andere-organisatie"
 CACHED_PLANS_MAX: Final = 1_024
-HELD_MAX: Final = 4
 # Of paths as callers name them: few ask alike, and nobody may fill the memory with his own order of them.
 MADE_MAX: Final = 256
 CACHED_GROUPS_MAX: Final = 8_192
-
-Key = tuple[str, str]  # (data category, origin: task and organisation that brought the element)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,44 +82,6 @@ class Claimed:
 
 
 NOTHING_CLAIMED: Final = Claimed()
-
-
-class Held(NamedTuple):
-    """What a collection holds: the very tuple, its keys, and when the first of its elements ends its term."""
-
-    elements: tuple[Any, ...]
-    keys: tuple[Key, ...]
-    earliest: datetime | None
-
-    @classmethod
-    def of(cls, elements: tuple[Any, ...]) -> Held:
-        """Look through a collection once."""
-        ends = [end for element in elements if (end := end_of(element)) is not None]
-        return cls(elements, _keys_of(elements), min(ends, default=None))
-
-    def at(self, now: datetime) -> tuple[tuple[Key, ...], tuple[Key, ...]]:
-        """Return the keys of what is within its term, and of what is not any more."""
-        if self.earliest is None or now < self.earliest:
-            return self.keys, ()
-        kept = [element for element in self.elements if not has_ended(element, now)]
-        ended = [element for element in self.elements if has_ended(element, now)]
-        return _keys_of(kept), _keys_of(ended)
-
-
-def end_of(element: Any) -> datetime | None:  # noqa: ANN401 -- any element of a plan
-    """Return when an element's term ends; None where nobody noted when it was recorded."""
-    recorded: datetime | None = element.recorded
-    return None if recorded is None else retention_end(recorded, law_of(task_of(element.origin)))
-
-
-def has_ended(element: Any, now: datetime) -> bool:  # noqa: ANN401 -- any element of a plan
-    """Tell whether an element's term has ended: nothing of it leaves any more."""
-    end = end_of(element)
-    return end is not None and end <= now
-
-
-def _keys_of(elements: Sequence[Any]) -> tuple[Key, ...]:
-    return tuple(dict.fromkeys((element.category, element.origin) for element in elements))
 
 
 def _collection_of(path: str) -> str:
@@ -172,7 +132,7 @@ class PlanGroups:
             holder = self._holder(stream, state, asker)
             claimed = self._claimed(asker)
             names = () if state is None else _collections_of(paths)
-            of = {name: self._held(stream, name, getattr(state, name)) for name in names}
+            of = {name: self._held(stream, name, state) for name in names}
             if any(one.earliest is not None and one.earliest <= asker.now for one in of.values()):
                 return self._found(paths, of, asker.now, holder, claimed)
             place = (paths, tuple([one.keys for one in of.values()]), holder, claimed)
@@ -258,8 +218,8 @@ class PlanGroups:
             return
         yield state.origin
         yield own
-        for collection, elements in self._filled(state):
-            for _, origin in self._held(stream, collection, elements).keys:
+        for collection, _ in self._filled(state):
+            for _, origin in self._held(stream, collection, state).keys:
                 yield origin
 
     def _filled(self, state: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:  # noqa: ANN401 -- as above
@@ -272,27 +232,21 @@ class PlanGroups:
             return None
         changes = {}
         for collection, elements in self._filled(state):
-            held = self._held(stream, collection, elements)
+            held = self._held(stream, collection, state)
             if held.earliest is not None and held.earliest <= now:
                 changes[collection] = tuple(one for one in elements if not has_ended(one, now))
         return with_changes(state, **changes) if changes else state
 
-    def _held(self, stream: str, collection: str, elements: tuple[Any, ...]) -> Held:
+    def _held(self, stream: str, collection: str, state: Any) -> Held:  # noqa: ANN401 -- PlanState
         seen = self._seen.get(stream)
         if seen is None:
             seen = self._seen[stream] = {}
             if len(self._seen) > CACHED_PLANS_MAX:
                 self._seen.popitem(last=False)
-        known = seen.setdefault(collection, {})
-        # The same tuple holds the same elements; a version number would not survive a dropped group. What is
-        # held keeps its tuple, so that no other one gets its id.
-        held = known.get(id(elements))
-        if held is None:
-            held = known[id(elements)] = Held.of(elements)
-            # Who sees all of it and who does not look in turns: neither makes the other wait.
-            if len(known) > HELD_MAX:
-                del known[next(iter(known))]
-        return held
+        known = seen.get(collection)
+        if known is None:
+            known = seen[collection] = {}
+        return held_in(known, getattr(state, collection), state.version)
 
 
 def claimed_by(asker: Asker, register: Register) -> Claimed:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from exchange.projections.obligations import ObligationList
 
 _DONE: Final = "COALESCE(executed_at, CASE WHEN executes_at <= :now THEN executes_at END)"
-_COUNT: Final = f"""
+COUNT: Final = f"""
 SELECT duty, COUNT(*), TOTAL(done <= due_at), TOTAL(done > due_at), TOTAL(done IS NULL),
     TOTAL(done IS NULL AND due_at <= :now), TOTAL(outcome = :justified), TOTAL(outcome = :not_justified)
 FROM (SELECT duty, due_at, outcome, {_DONE} AS done FROM obligations
@@ -52,4 +52,4 @@ def duty_counts(
         "not_justified": DutyOutcome.NOT_JUSTIFIED,
     }
     with duties.database.reading() as c:
-        return [DutyCount(duty, *map(int, counts)) for duty, *counts in c.execute(_COUNT, values)]
+        return [DutyCount(duty, *map(int, counts)) for duty, *counts in c.execute(COUNT, values)]

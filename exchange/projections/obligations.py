@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from exchange.store.codec import Codec, Meta
 
 FILE: Final = "obligations.db"
-SHAPE: Final = 8
+SHAPE: Final = 9
 RIGHT_EXECUTED: Final = "executed"
 # As it was written before a copy could be taken along: it ends the same duty.
 EXECUTED_BEFORE: Final = "rights_request.executed.v1"
@@ -93,6 +93,8 @@ TABLES: Final = (
     "CREATE UNIQUE INDEX obligations_decision ON obligations (decision_id, duty)",
     "CREATE INDEX obligations_stream ON obligations (stream, duty, position)",
     "CREATE INDEX obligations_open ON obligations (position, duty) WHERE executed_at IS NULL",
+    # What arose in a month is counted without those of all other months.
+    "CREATE INDEX obligations_arisen ON obligations (decided_at)",
     "CREATE INDEX obligations_told ON obligations (told_in) WHERE told_in <> ''",
     """CREATE TABLE aborted (
         decision_id TEXT PRIMARY KEY, at INTEGER NOT NULL, reason TEXT NOT NULL

@@ -103,7 +103,7 @@ def test_a_collection_within_its_term_is_looked_through_once(
     def forbidden(_element: Any) -> Any:  # noqa: ANN401 -- an element
         raise AssertionError("looked through again")
 
-    monkeypatch.setattr("exchange.pipeline.elements.end_of", forbidden)
+    monkeypatch.setattr("exchange.pipeline.collected.end_of", forbidden)
     assert shard.done(question(shard, plan_id, NOW, groups)).released == {PATH}
 
 

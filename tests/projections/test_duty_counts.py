@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.projections.duty_counts import DutyCount, duty_counts
+from exchange.projections.duty_counts import COUNT, DutyCount, duty_counts
 from exchange.projections.obligations import ObligationList, microseconds
 
 if TYPE_CHECKING:
@@ -52,6 +52,14 @@ def arose(
 
 def counted(duties: ObligationList, now: datetime = NOW, organisation: str = "") -> list[DutyCount]:
     return duty_counts(duties, START, END, now, organisation)
+
+
+def test_no_other_month_is_gone_through(duties: ObligationList) -> None:
+    names = ("start", "end", "now", "organisation", "justified", "not_justified")
+    with duties.database.reading() as c:
+        steps = [step for *_, step in c.execute(f"EXPLAIN QUERY PLAN {COUNT}", dict.fromkeys(names, 1))]
+    assert steps[0].startswith("SEARCH obligations USING INDEX obligations_arisen")
+    assert not [step for step in steps if step.startswith("SCAN obligations")]
 
 
 def test_a_month_without_any_has_none(duties: ObligationList) -> None:

@@ -155,8 +155,12 @@ def test_of_two_reasons_the_first_is_counted() -> None:
 # --- what stands out --------------------------------------------------------------------------------------
 
 
+def each(accesses: list[Access], known: Known = NOBODY) -> list[tuple[str, ...]]:
+    return [one for _, one in indicated(accesses, known, MONTH)]
+
+
 def met(*accesses: Access, known: Known = NOBODY) -> list[set[str]]:
-    return [{*one} - {NO_FOLLOW_UP} for one in indicated(accesses, known, MONTH)]
+    return [{*one} - {NO_FOLLOW_UP} for one in each([*accesses], known)]
 
 
 @pytest.mark.parametrize(
@@ -219,22 +223,22 @@ def test_a_pair_stands_out_that_meets_on_many_times_the_usual_days() -> None:
     usual = [access(NOON, f"w-{n}", f"r-{n}", n) for n in range(10, 20)]
     days = THRESHOLDS[PAIR]
     pair = [access(MONTH + n * DAY + 600 * MINUTE, position=n) for n in range(days)]
-    found = indicated(sorted([*usual, *pair], key=lambda one: one.at), NOBODY, MONTH)
+    found = each(sorted([*usual, *pair], key=lambda one: one.at))
     assert sum(PAIR in one for one in found) == days
-    found = indicated(sorted([*usual, *pair[1:]], key=lambda one: one.at), NOBODY, MONTH)
+    found = each(sorted([*usual, *pair[1:]], key=lambda one: one.at))
     assert not any(PAIR in one for one in found)
     # Twice as much is usual: then so much is not unusual.
     busier = [one._replace(at=one.at + DAY) for one in usual]
-    found = indicated(sorted([*usual, *busier, *pair], key=lambda one: one.at), NOBODY, MONTH)
+    found = each(sorted([*usual, *busier, *pair], key=lambda one: one.at))
     assert not any(PAIR in one for one in found)
 
 
 @pytest.mark.parametrize(("days", "none"), [(-31, True), (-30, False), (30, False), (31, True)])
 def test_a_colleagues_work_is_follow_up_and_another_tasks_is_not(days: int, *, none: bool) -> None:
     one = act(NOON + days * DAY, HE)
-    assert (NO_FOLLOW_UP in indicated([access()], Known((), [one]), MONTH)[0]) is none
+    assert (NO_FOLLOW_UP in each([access()], Known((), [one]))[0]) is none
     other = Known((), [one._replace(task="college:PW")])
-    assert NO_FOLLOW_UP in indicated([access()], other, MONTH)[0]
+    assert NO_FOLLOW_UP in each([access()], other)[0]
 
 
 # --- counting ---------------------------------------------------------------------------------------------

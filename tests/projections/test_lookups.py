@@ -9,9 +9,11 @@ import pytest
 
 from exchange.domain.case import CloseCase, JoinProfessional, LeaveCase
 from exchange.domain.relations import AppointStandIn
-from exchange.errors import AccessDenied
+from exchange.errors import AccessDenied, StoreUnavailable
 from exchange.projections.follower import catch_up
+from exchange.projections.lookups import kept
 from exchange.projections.lookups.index import LookupIndex
+from exchange.projections.lookups.kept import FILE
 from exchange.projections.lookups.months import month_of
 from exchange.projections.lookups.rules import BREAK_GLASS, CASE, STAND_IN
 from exchange.projections.obligations import microseconds
@@ -141,14 +143,53 @@ def test_a_month_that_is_asked_again_is_judged_anew_when_something_came(
     _, _, plan_id = shard.plan()
     looked(shard, plan_id)
     follow(shard, followed)
-    once = followed.judged(MONTH)
-    assert followed.judged(MONTH) is once
+    once = followed.cells(MONTH)
+    assert followed.cells(MONTH) is once
     # What changes nothing here, such as the page of an officer, lets it stand.
     shard.run(shard.question(plan_id, caller=shard.caller(professional="prof-9")))
     position = followed.database.position()
     follow(shard, followed)
     assert followed.database.position() > position
-    assert followed.judged(MONTH) is once
+    assert followed.cells(MONTH) is once
     looked(shard, plan_id)
     assert len(reasons(shard, followed)) == 2
-    assert followed.judged(MONTH.next) == []
+    assert followed.cells(MONTH.next) == ()
+
+
+def test_a_page_of_a_cell_is_what_nothing_explains_by_position(shard: Shard, followed: LookupIndex) -> None:
+    _, case_id, plan_id = shard.plan()
+    let_in(shard, case_id)
+    decisions = [looked(shard, plan_id, who) for who in ("prof-1", "prof-2", "prof-1", "prof-1")]
+    follow(shard, followed)
+    every = [one for one in followed.judged(MONTH) if not one.explained]
+    assert [one.access.decision_id for one in every] == [decisions[0], *decisions[2:]]
+    cell = (shard.oin, "college:WMO")
+    page = followed.unexplained(MONTH, cell, 0, 2, only_indicated=False)
+    assert page == every[:2]
+    assert followed.unexplained(MONTH, cell, page[-1].access.position, 2, only_indicated=False) == every[2:]
+    met = [one for one in every if one.indicators]
+    assert followed.unexplained(MONTH, cell, 0, 9, only_indicated=True) == met
+    assert followed.unexplained(MONTH, (shard.oin, "college:PW"), 0, 9, only_indicated=False) == []
+    found = followed.of_decisions(MONTH, [*decisions[:2], "another"])
+    assert [found[name].explanation for name in decisions[:2]] == ["", CASE]
+    assert followed.of_decisions(MONTH.next, decisions) == {}
+
+
+def test_a_judged_month_leaves_no_file_and_a_failed_one_is_not_told(
+    shard: Shard, followed: LookupIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, plan_id = shard.plan()
+    looked(shard, plan_id)
+    follow(shard, followed)
+    folder = shard.settings.data / "followed"
+    (folder / FILE).write_bytes(b"left by somebody who was ended")
+    assert len(followed.cells(MONTH)) == 1
+    assert not (folder / FILE).exists()
+    looked(shard, plan_id)
+    follow(shard, followed)
+    with monkeypatch.context() as patched:
+        patched.setattr(kept, "_INSERT", "INSERT INTO nowhere VALUES (?, ?, ?, ?)")
+        with pytest.raises(StoreUnavailable):
+            followed.cells(MONTH)
+    (cell,) = followed.cells(MONTH)
+    assert cell.accesses == 2

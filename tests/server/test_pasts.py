@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exchange.domain.kernel import with_changes
-from exchange.pipeline.elements import end_of
+from exchange.pipeline.collected import end_of
 from exchange.pipeline.past_plans import Step
 from exchange.server.contract.pasts import Happened, page_of
 from tests.domain.test_corrections import plan

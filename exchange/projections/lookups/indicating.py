@@ -1,7 +1,8 @@
 """Which indicators the accesses of a month meet: each over its window, against its threshold.
 
 Promises: pure; accesses come in the order of their moments and are judged in it, so that of many the ones
-from the threshold on stand out and those before it do not. Windows include both ends.
+from the threshold on stand out and those before it do not. Windows include both ends. Nothing of an access is
+kept beyond its window, but on which days a pair met.
 Source: the rules in `rules.py`; Algemene termijnenwet 3 (days).
 """
 
@@ -35,7 +36,7 @@ from exchange.projections.lookups.rules import (
 from exchange.projections.workdays import ZONE, is_workday
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Iterator
 
     from exchange.projections.lookups.accesses import Access, Known, Person
 
@@ -44,38 +45,50 @@ _HOURS_CACHED_MAX: Final = 20_000
 
 
 class _Window:
-    """How many different things one key met in the time that ends now."""
+    """How many different things each key met in the time that ends now; what is past is kept of none."""
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._met: defaultdict[Hashable, deque[tuple[int, Hashable]]] = defaultdict(deque)
-        self._counts: defaultdict[Hashable, Counter[Hashable]] = defaultdict(Counter)
+        self._met: deque[tuple[int, Hashable, Hashable]] = deque()
+        self._counts: dict[Hashable, dict[Hashable, int]] = {}
 
     def meet(self, key: Hashable, thing: Hashable, at: int) -> int:
-        """Note it and return the number."""
-        met, counts = self._met[key], self._counts[key]
-        met.append((at, thing))
-        counts[thing] += 1
+        """Note it and return the number; moments come in order."""
+        met = self._met
+        met.append((at, key, thing))
+        counts = self._counts.setdefault(key, {})
+        counts[thing] = counts.get(thing, 0) + 1
         while met[0][0] < at - self._length:
-            _, gone = met.popleft()
-            counts[gone] -= 1
-            if not counts[gone]:
-                del counts[gone]
+            self._forget(*met.popleft()[1:])
         return len(counts)
 
+    def _forget(self, key: Hashable, thing: Hashable) -> None:
+        counts = self._counts[key]
+        if counts[thing] > 1:
+            counts[thing] -= 1
+            return
+        del counts[thing]
+        if not counts:
+            del self._counts[key]
 
-def indicated(accesses: Sequence[Access], known: Known, start: int) -> list[tuple[str, ...]]:
-    """Return the indicators of each access from `start` on; earlier ones only count along."""
+
+def indicated(
+    accesses: Iterable[Access], known: Known, start: int
+) -> Iterator[tuple[Access, tuple[str, ...]]]:
+    """Yield each access from `start` on with its indicators; earlier ones only count along.
+
+    They are gone through twice: once for what is usual in the month.
+    """
     residents, lookers = _Window(MANY_RESIDENTS_MINUTES * MINUTE), _Window(MANY_LOOKERS_DAYS * DAY)
-    month = [one for one in accesses if one.at >= start]
-    pairs, after = _pairs(month), _after_end(month, known)
-    found: list[tuple[str, ...]] = []
+    pairs = _pairs(accesses, start)
+    left: Counter[tuple[Person, str]] = Counter()
     for one in accesses:
         person = (one.organisation, one.task, one.professional)
         seen = residents.meet(person, one.resident, one.at)
         by = lookers.meet(one.resident, person, one.at)
         if one.at < start:
             continue
+        pair = (person, one.resident)
         met = []
         if is_off_hours(one.at):
             met.append(OFF_HOURS)
@@ -83,14 +96,15 @@ def indicated(accesses: Sequence[Access], known: Known, start: int) -> list[tupl
             met.append(MANY_RESIDENTS)
         if by >= THRESHOLDS[MANY_LOOKERS]:
             met.append(MANY_LOOKERS)
-        if one.position in after:
-            met.append(AFTER_END)
-        if (person, one.resident) in pairs:
+        if _had_left(one, known):
+            left[pair] += 1
+            if left[pair] >= THRESHOLDS[AFTER_END]:
+                met.append(AFTER_END)
+        if pair in pairs:
             met.append(PAIR)
         if not known.somebody_worked(one, FOLLOW_UP_DAYS * DAY, FOLLOW_UP_DAYS * DAY):
             met.append(NO_FOLLOW_UP)
-        found.append(tuple(met))
-    return found
+        yield one, tuple(met)
 
 
 def is_off_hours(at: int) -> bool:
@@ -105,33 +119,24 @@ def _hour_is_off(hour: int) -> bool:
     return not (OFFICE_FROM_HOUR <= told.hour < OFFICE_UNTIL_HOUR and is_workday(told.date()))
 
 
-def _pairs(month: Sequence[Access]) -> frozenset[tuple[Person, str]]:
+def _pairs(accesses: Iterable[Access], start: int) -> frozenset[tuple[Person, str]]:
     """Return the pairs of person and resident that met on far more days than is usual in that task."""
-    days: defaultdict[tuple[Person, str], set[int]] = defaultdict(set)
-    for one in month:
-        days[(one.organisation, one.task, one.professional), one.resident].add(one.at // DAY)
+    # Of each pair its days, a bit each.
+    days: defaultdict[tuple[Person, str], int] = defaultdict(int)
+    first = start // DAY
+    for one in accesses:
+        if one.at >= start:
+            pair = ((one.organisation, one.task, one.professional), one.resident)
+            days[pair] |= 1 << (one.at // DAY - first)
     of_task: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for (person, _), met in days.items():
-        of_task[person[:2]].append(len(met))
+        of_task[person[:2]].append(met.bit_count())
     usual = {task: median(counts) for task, counts in of_task.items()}
     return frozenset(
         pair
         for pair, met in days.items()
-        if len(met) >= PAIR_DAYS_MIN and len(met) >= THRESHOLDS[PAIR] * usual[pair[0][:2]]
+        if (count := met.bit_count()) >= PAIR_DAYS_MIN and count >= THRESHOLDS[PAIR] * usual[pair[0][:2]]
     )
-
-
-def _after_end(month: Sequence[Access], known: Known) -> frozenset[int]:
-    """Return the positions of accesses by who had left the case, from the threshold on."""
-    counts: Counter[tuple[Person, str]] = Counter()
-    found = []
-    for one in month:
-        if _had_left(one, known):
-            pair = ((one.organisation, one.task, one.professional), one.resident)
-            counts[pair] += 1
-            if counts[pair] >= THRESHOLDS[AFTER_END]:
-                found.append(one.position)
-    return frozenset(found)
 
 
 def _had_left(access: Access, known: Known) -> bool:

@@ -15,7 +15,7 @@ from exchange.domain.kernel import with_changes
 from exchange.domain.plan import PlanCorrected
 from exchange.domain.plan.recorded import COLLECTIONS
 from exchange.domain.plan.rectified import NAMED_BY, Noted
-from exchange.pipeline.elements import has_ended
+from exchange.pipeline.collected import has_ended
 from exchange.server.contract.changed import paths_of
 from exchange.server.contract.names import set_time
 from exchange.server.contract.plans import Given, build_change, elements_given, leaves_given

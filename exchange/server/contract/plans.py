@@ -19,7 +19,8 @@ from exchange.v1.plan_pb2 import Plan
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from exchange.pipeline.elements import Key, Label
+    from exchange.pipeline.collected import Key
+    from exchange.pipeline.elements import Label
     from exchange.pipeline.walk import Group
     from exchange.server.contract.copies import Copy
 

@@ -18,7 +18,8 @@ from exchange.domain.plan import PLAN, PlanCorrected
 from exchange.domain.plan.received import ElementsReceived
 from exchange.domain.plan.seen import is_of
 from exchange.errors import KeyDestroyed
-from exchange.pipeline.elements import Asker, end_of
+from exchange.pipeline.collected import end_of
+from exchange.pipeline.elements import Asker
 from exchange.pipeline.sealed import kept_from
 from exchange.pipeline.walk import ReadOutcome, ReadWalk
 from exchange.server.contract.changed import CHANGED, VERSION_SUFFIX, Changed, changed_element, paths_of

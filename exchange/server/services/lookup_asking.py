@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from exchange.domain import Command
     from exchange.pipeline.walk import CommandOutcome, ReadOutcome, View
-    from exchange.projections.lookups.counting import Judged
     from exchange.server.house import Call
 
 
@@ -62,11 +61,10 @@ async def look(
     return await ask(call, replace(walk, streams=streams))
 
 
-async def judged_month(call: Call, outcome: ReadOutcome, month: Month) -> list[Judged]:
-    """Return a month judged, as of the answer's own decision. Raises Unavailable while it is behind."""
+async def of_month(call: Call, outcome: ReadOutcome, look_up: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever it finds
+    """Ask the judged lookups, as of the answer's own decision. Raises Unavailable while they are behind."""
     await duties.followed(call, outcome.position)
-    found: list[Judged] = await run(call, call.house.parts.lookups.judged, month)
-    return found
+    return await run(call, look_up)
 
 
 async def decide(

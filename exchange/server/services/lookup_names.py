@@ -8,6 +8,7 @@ Source: GDPR 5(1)(c), 24, 32; exchange/decisions/0134-names-take-two-persons.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain.lookups import ApproveNames, RequestNames
@@ -22,11 +23,11 @@ from exchange.server.contract.pages import page_rows
 from exchange.server.interceptor import Unary
 from exchange.server.services.lookup_asking import (
     decide,
-    judged_month,
     leaves_of,
     look,
     look_at_requests,
     month_of_request,
+    of_month,
     stream_for,
 )
 from exchange.server.walks import author_of, receipt
@@ -106,17 +107,10 @@ async def list_unexplained(call: Call, request: pb.ListUnexplainedRequest) -> pb
 
     outcome = await look(call, request, _UNEXPLAINED, refused)
     cell = (request.of_organisation, request.of_task)
-    found = [
-        one
-        for one in await judged_month(call, outcome, month)
-        if (one.access.organisation, one.access.task) == cell
-        and not one.explained
-        and (one.indicators or not request.only_indicated)
-        and one.access.position > after
-    ]
     # By position: what is explained meanwhile goes, and nothing behind it is passed over.
-    found.sort(key=lambda one: one.access.position)
     size = page_rows(request)
+    look_up = partial(call.house.parts.lookups.unexplained, only_indicated=request.only_indicated)
+    found: list[Judged] = await of_month(call, outcome, partial(look_up, month, cell, after, size + 1))
     answer = pb.ListUnexplainedResponse(decision_id=outcome.decision_id)
     copies, leaves = copies_of(pb.UnexplainedLookup.DESCRIPTOR), leaves_of(outcome, "lookups")
     for one in found[:size]:

@@ -8,6 +8,7 @@ Source: GDPR 39(1)(b); exchange/decisions/0135-a-sample-nobody-steers.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from exchange.domain.lookups import DrawSample, RecordReview
@@ -28,10 +29,10 @@ from exchange.server.interceptor import Unary
 from exchange.server.services import duties
 from exchange.server.services.lookup_asking import (
     decide,
-    judged_month,
     leaves_of,
     look,
     month_of_request,
+    of_month,
     run,
     stream_for,
 )
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exchange.domain.lookups import LookupsState, Month, Sample
+    from exchange.projections.lookups.counting import Judged
     from exchange.server.house import Call
 
 _SAMPLE: Final = labels_of(pb.GetSampleResponse.DESCRIPTOR)
@@ -112,9 +114,10 @@ async def get_sample(call: Call, request: pb.GetSampleRequest) -> pb.GetSampleRe
     worth = _Worth(state.sample)
     for leaf in leaves_of(outcome, "sample"):
         copies[leaf](worth, answer.sample)
-    known = {one.access.decision_id: one for one in await judged_month(call, outcome, month)}
+    drawn, of_decisions = state.sample.decision_ids, call.house.parts.lookups.of_decisions
+    known: Mapping[str, Judged] = await of_month(call, outcome, partial(of_decisions, month, drawn))
     copies, leaves = copies_of(pb.SampledLookup.DESCRIPTOR), leaves_of(outcome, "lookups")
-    for decision_id in state.sample.decision_ids:
+    for decision_id in drawn:
         one = known[decision_id]
         said = state.outcomes.get(decision_id, "")
         shown, told = Sampled(decision_id, one.explanation, one.indicators, said), answer.lookups.add()

@@ -7,19 +7,19 @@ Source: GDPR 5(1)(f), 24, 32, 39(1)(b); exchange/decisions/0134-names-take-two-p
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from exchange.projections.lookups.counting import cells_of
 from exchange.projections.lookups.rules import RULES_VERSION
 from exchange.server.contract.copies import copies_of
 from exchange.server.contract.labels import labels_of
 from exchange.server.interceptor import Unary
 from exchange.server.services import lookup_names, lookup_samples
-from exchange.server.services.lookup_asking import judged_month, leaves_of, look, month_of_request
+from exchange.server.services.lookup_asking import leaves_of, look, month_of_request, of_month
 from exchange.v1 import lookup_review_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from exchange.projections.lookups.counting import Cell
     from exchange.server.house import Call
@@ -31,10 +31,10 @@ async def list_lookup_cells(call: Call, request: pb.ListLookupCellsRequest) -> p
     """Count a month."""
     month = month_of_request(request.month)
     outcome = await look(call, request, _CELLS)
-    found = await judged_month(call, outcome, month)
+    found: Sequence[Cell] = await of_month(call, outcome, partial(call.house.parts.lookups.cells, month))
     answer = pb.ListLookupCellsResponse(decision_id=outcome.decision_id)
     copies, leaves = copies_of(pb.LookupCell.DESCRIPTOR), leaves_of(outcome, "cells")
-    for cell in cells_of(found):
+    for cell in found:
         if outcome.captured in {"", cell.organisation}:
             counted, told = _Counted(cell), answer.cells.add()
             for leaf in leaves:
