@@ -27,6 +27,10 @@ def serve(
     ready_file: Annotated[
         Path | None, typer.Option(help="File to write where it listens into, for scripts.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(help="Port for metrics on loopback; 0 for any, off where left out.", min=0, max=65535),
+    ] = None,
 ) -> None:
     """Serve the console against `console_target`, until it is told to stop.
 
@@ -36,4 +40,4 @@ def serve(
     def told(url: str) -> None:
         typer.echo(f"The console is at {url}; Ctrl+C stops it.", err=True)
 
-    run_console(config, told if sys.stderr.isatty() else None, ready_file)
+    run_console(config, told if sys.stderr.isatty() else None, ready_file, metrics_port)

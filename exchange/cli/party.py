@@ -79,6 +79,10 @@ def serve(
     elements_per_day: Annotated[
         int, typer.Option(min=1, help="Blinded BSNs evaluated in a UTC day, of all organisations together.")
     ] = 50_000,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(help="Port for metrics on loopback; 0 for any, off where left out.", min=0, max=65535),
+    ] = None,
 ) -> None:
     """Evaluate blinded elements for one exchange under the second half of the key."""
     if len(caller) != THUMBPRINT_CHARS or not set("0123456789abcdef").issuperset(caller):
@@ -92,5 +96,6 @@ def serve(
         caller_authority=caller_authority,
         caller_thumbprint=caller,
         elements_per_day=elements_per_day,
+        metrics_port=metrics_port,
     )
     serve_party(settings, lambda target: typer.echo(f"the second party listens on {target}", err=True))

@@ -136,8 +136,11 @@ class Follower:
             try:
                 reached.append(catch_up(model, self._reader, self._codec))
             except ExchangeError as error:
-                # What one cannot read holds up none of the others.
+                # What one cannot read holds up none of the others. For a store that is away each would wait:
+                # who is told to stop waits once, and the next start goes on from where they stand.
                 failed.append(error)
+                if self._stopping:
+                    break
         if failed:
             raise failed[0]
         with self._reached:

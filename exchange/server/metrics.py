@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
+from importlib.metadata import PackageNotFoundError, version
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
@@ -66,6 +67,10 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        build = Gauge(
+            "exchange_build_info", "Which version this process runs.", ("version",), registry=self.registry
+        )
+        build.labels(_version()).set(1)
         self._counting: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._web: tuple[ThreadingHTTPServer, Thread] | None = None
 
@@ -193,6 +198,14 @@ class Metrics:
 
     def _gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         Gauge(name, meaning, registry=self.registry).set_function(read)
+
+
+def _version() -> str:
+    """Return the version that is installed; `unknown` where the code lies there without being installed."""
+    try:
+        return version("exchange")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _mean(total: int, count: int) -> float:

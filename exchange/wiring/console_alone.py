@@ -20,7 +20,8 @@ from pydantic import ValidationError
 
 from exchange.errors import SettingsInvalid
 from exchange.logs import open_log
-from exchange.server.certificates import refuse_out_of_time, refuse_unfit
+from exchange.server.beside import CLASSES, CONSOLE, Beside
+from exchange.server.certificates import end_of, refuse_out_of_time, refuse_unfit
 from exchange.settings import Settings, throw_away_settings
 from exchange.wiring.console_door import ConsoleDoor, refuse_half_a_console
 from exchange.wiring.core import utc_now
@@ -37,11 +38,13 @@ OTHERS: Final = frozenset({"mode", "server_certificate", "server_key", "log_file
 NEEDED: Final = ("console_port", "console_target", "console_credentials", "server_certificate", "server_key")
 
 
-def run_console(file: Path, told: Callable[[str], None] | None, ready: Path | None) -> None:
-    """Run until SIGTERM or SIGINT. Raises SettingsInvalid."""
+def run_console(
+    file: Path, told: Callable[[str], None] | None, ready: Path | None, metrics_port: int | None = None
+) -> None:
+    """Run until SIGTERM or SIGINT; metrics where a port is named for them. Raises SettingsInvalid."""
     settings = console_settings(file)
     with never_hung_up(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings, told, ready))
+        runner.run(_run(settings, told, ready, metrics_port))
 
 
 def console_settings(file: Path) -> Settings:
@@ -67,18 +70,28 @@ def console_settings(file: Path) -> Settings:
     return settings
 
 
-async def _run(settings: Settings, told: Callable[[str], None] | None, ready: Path | None) -> None:
+async def _run(
+    settings: Settings, told: Callable[[str], None] | None, ready: Path | None, metrics_port: int | None
+) -> None:
     log = open_log(settings.log_file, settings.log_level)
     material = _material(settings)
-    door = ConsoleDoor(settings, material, log, utc_now)
-    renewing = Renewing(_files(settings), material, (door.renew,), log, utc_now, beside=(door.look,))
+    beside, shown = Beside(CONSOLE, CLASSES), [end_of(material).timestamp()]
+    beside.watch_certificate(lambda: shown[0])
+    door = ConsoleDoor(settings, material, log, utc_now, count=beside.count)
+
+    def renew(renewed: Material) -> None:
+        door.renew(renewed)
+        shown[0] = end_of(renewed).timestamp()
+
+    renewing = Renewing(_files(settings), material, (renew,), log, utc_now, beside=(door.look,))
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    told_at = beside.serve(metrics_port)
     url = await door.start()
     try:
         renewing.start()
-        _say_ready(ready, url)
+        _say_ready(ready, url, told_at)
         log.info("ready", place="console")
         if told is not None:
             told(url)
@@ -86,13 +99,15 @@ async def _run(settings: Settings, told: Callable[[str], None] | None, ready: Pa
     finally:
         await renewing.stop()
         await door.stop(settings.drain_s)
+        beside.close()
         _take_back(ready)
         log.info("stopped")
 
 
-def _say_ready(file: Path | None, url: str) -> None:
+def _say_ready(file: Path | None, url: str, metrics_port: int) -> None:
     if file is not None:
-        file.write_text(json.dumps({"pid": os.getpid(), "console_url": url}), encoding="utf-8")
+        said = {"pid": os.getpid(), "console_url": url, "metrics_port": metrics_port}
+        file.write_text(json.dumps(said), encoding="utf-8")
 
 
 def _take_back(file: Path | None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from exchange.errors import SettingsInvalid
+from exchange.server.beside import counted
 from exchange.server.web.door import WebDoor, server_tls
 from exchange.settings import LOOPBACK
 
@@ -75,7 +76,10 @@ class ConsoleDoor:
         log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
         clock: Callable[[], datetime],
         log_keys: Callable[[], tuple[str, ...]] = tuple,
+        *,
+        count: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`count` gets the class of the status of each answer."""
         self._settings = settings
         self._log_keys = log_keys
         self._log = log
@@ -89,7 +93,7 @@ class ConsoleDoor:
             await self._app(scope, receive, send)
 
         self._door = WebDoor(
-            answer,
+            counted(answer, count),
             settings.console_host,
             lambda: server_tls(material.server_certificate, material.server_key),
         )

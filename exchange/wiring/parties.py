@@ -20,10 +20,12 @@ from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
 from exchange.keys.second_party import SecondPartyKey, half_of
 from exchange.logs import open_log
-from exchange.server.party.door import PartyDoor
+from exchange.server.beside import SECOND_PARTY, Beside
+from exchange.server.party.door import OUTCOMES, PartyDoor
 from exchange.server.party.line import PartyLine
 from exchange.wiring.core import utc_now
 from exchange.wiring.holding import held, private_files
+from exchange.wiring.renewing import end_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +47,7 @@ class PartySettings:
     caller_authority: Path
     caller_thumbprint: str
     elements_per_day: int
+    metrics_port: int | None = None
 
 
 def second_party_of(settings: Settings, links: LinkStore) -> PartyLine | None:
@@ -110,7 +113,10 @@ async def _serve(
     told: Callable[[str], None] | None,
 ) -> None:
     log = open_log(None, "info")
-    door = PartyDoor(key, party_tls(settings), settings.caller_thumbprint, log, steps)
+    beside, tls = Beside(SECOND_PARTY, OUTCOMES), party_tls(settings)
+    end = end_of_file(settings.certificate).timestamp()
+    beside.watch_certificate(lambda: end)
+    door = PartyDoor(key, tls, settings.caller_thumbprint, log, steps, count=beside.count)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -119,11 +125,13 @@ async def _serve(
         port = await door.start(settings.host, settings.port)
     except OSError:
         raise SettingsInvalid("the second party's port cannot be opened", port=str(settings.port)) from None
-    log.info("ready", port=port)
+    metrics_port = beside.serve(settings.metrics_port)
+    log.info("ready", port=port, metrics_port=metrics_port)
     if told is not None:
         told(f"{settings.host}:{port}")
     await stop.wait()
     await door.stop()
+    beside.close()
     log.info("stopped")
 
 

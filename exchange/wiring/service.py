@@ -2,7 +2,7 @@
 
 Promises: one service to a data folder; says it is ready only when the ledger agreed with the last signed
 checkpoint and the door is open; stops by refusing new calls, finishing accepted ones, publishing what was
-committed, and closing in reverse order.
+committed, and closing in reverse order, and is gone a few seconds after its grace, whatever is away.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +33,7 @@ from exchange.wiring.core import (
     utc_now,
 )
 from exchange.wiring.cosigning import Cosigning, witness_policy
+from exchange.wiring.ending import Ending, ended_in_time, stop_signal
 from exchange.wiring.feeding import Feeding
 from exchange.wiring.following import Following
 from exchange.wiring.holding import held, never_hung_up, private_files
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 
 READY_FILE: Final = "service.json"
 OPERATOR_FOLDER: Final = "operator"
-LEASH_BYTES: Final = 4096
+GRACE_MIN_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +90,28 @@ class Starter:
     leash: int | None = None
     clock: Callable[[], datetime] = utc_now
 
+    def tell(self, target: str) -> None:
+        """Say where it listens, where somebody wants to hear it."""
+        if self.told is not None:
+            self.told(target)
+
 
 def serve(settings: Settings, starter: Starter | None = None) -> None:
     """Run until SIGTERM, SIGINT or the end of the leash. Raises ExchangeError where it may not start."""
     refuse_half_a_console(settings)
     with (
+        # Around all else: what is held in a database is let go of there.
+        ended_in_time() as ending,
         never_hung_up(),
         private_files(),
         held(settings.data),
         held_keys(settings, alone=False),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, starter or Starter()))
+        runner.run(_serve(settings, starter or Starter(), ending))
 
 
-async def _serve(settings: Settings, starter: Starter) -> None:
+async def _serve(settings: Settings, starter: Starter, ending: Ending) -> None:
     # We hold the folder, so whoever wrote this is gone: nobody may take its port for ours.
     (settings.data / READY_FILE).unlink(missing_ok=True)
     log = open_log(settings.log_file, settings.log_level)
@@ -120,19 +127,20 @@ async def _serve(settings: Settings, starter: Starter) -> None:
             core.close()
             raise
     try:
-        await run_core(settings, core, material, log, starter)
+        await run_core(core, material, log, starter, ending)
     finally:
         core.close()
 
 
 async def run_core(
-    settings: Settings,
     core: Core,
     material: Material,
     log: Any,  # noqa: ANN401 -- structlog's bound logger has no public type
     starter: Starter,
+    ending: Ending,
 ) -> None:
     """Serve an open core until a stop signal. Raises ForkRefused before the door opens."""
+    settings = core.settings
 
     def report(error: ExchangeError) -> None:
         log.error("publish_failed", reason=error.code)
@@ -146,7 +154,7 @@ async def run_core(
     ringing = Ringing(open_bell(settings, core.reader.head), pipeline, core.hot, following.wake)
     parts = replace(parts_of(core, publisher, pipeline, following), among=node is not None)
     server = ExchangeServer(parts, config, log, open_spans(core.clock), None if node is None else node.doors)
-    stop = _stop_signal(starter)
+    stop = stop_signal(starter.leash)
     await publishing.start(pipeline)
     following.start(pipeline)
     ringing.start()
@@ -160,11 +168,11 @@ async def run_core(
         _say_ready(settings, core, port, server, await web.start(port))
         renewing.start()
         log.info("ready", port=port)
-        if starter.told is not None:
-            starter.told(f"{settings.host}:{port}")
+        starter.tell(f"{settings.host}:{port}")
         collecting = asyncio.create_task(collect_when_serving(lambda: pipeline.depth == 0))
         await stop.wait()
     finally:
+        ending.begin(settings.drain_s, log)
         await _cancelled(collecting)
         await renewing.stop()
         _take_back(settings.data / READY_FILE)
@@ -188,16 +196,6 @@ def _renewing(
     return Renewing(door_files(core.settings), material, doors, log, core.clock, beside=(web.console.look,))
 
 
-def _stop_signal(starter: Starter) -> asyncio.Event:
-    """Return what is set when the service is told to stop, or who started it is gone."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    _hold(loop, starter.leash, stop)
-    return stop
-
-
 async def _cancelled(task: asyncio.Task[None] | None) -> None:
     if task is not None:
         task.cancel()
@@ -205,11 +203,16 @@ async def _cancelled(task: asyncio.Task[None] | None) -> None:
 
 
 async def _close(server: ExchangeServer, web: WebDoors, node: Node | None, grace_s: float) -> None:
-    """Close the doors; first let another node take the shard: what comes in from here on is served there."""
+    """Close the doors; first let another node take the shard: what comes in from here on is served there.
+
+    All of it within the grace: what one door took of it the next one has no more, but for a moment.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + grace_s
     await web.stop(grace_s)
     if node is not None:
         await node.keeping.give()
-    await server.drain(grace_s)
+    await server.drain(min(grace_s, max(GRACE_MIN_S, until - loop.time())))
     if node is not None:
         await node.keeping.stop()
 
@@ -277,18 +280,6 @@ def _tell_drift(drift: Drift, log: Any) -> None:  # noqa: ANN401 -- structlog's 
     for reason, names in drift._asdict().items():
         for name in names:
             log.warning("register_differs", reason=reason, place=name)
-
-
-def _hold(loop: asyncio.AbstractEventLoop, leash: int | None, stop: asyncio.Event) -> None:
-    if leash is None:
-        return
-
-    def look() -> None:
-        if not os.read(leash, LEASH_BYTES):
-            loop.remove_reader(leash)
-            stop.set()
-
-    loop.add_reader(leash, look)
 
 
 def parts_of(core: Core, publisher: Publisher, pipeline: Pipeline, following: Following) -> Parts:

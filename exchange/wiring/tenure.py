@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LOOKS_IN_A_LEASE: Final = 5
 LOOK_AGAIN_S: Final = 0.1
+GIVE_S: Final = 2.0  # so long an answer of the store may take
 EVENT: Final = "lease"
 
 
@@ -83,12 +84,19 @@ class Keeping:
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
     async def give(self) -> None:
-        """Let another node take the shard; what comes in from here on is sent on to it."""
+        """Let another node take the shard; what comes in from here on is sent on to it.
+
+        A store that does not answer is not waited for: the lease runs out, and is this node's no longer.
+        """
         self._given = True
         self._until = 0.0
         self._tell()
-        with suppress(StoreUnavailable):
-            await self._in_thread(self._lease.give)
+        giving = asyncio.ensure_future(self._in_thread(self._lease.give))
+        # Where nobody waits any more, nobody asks how it ended.
+        giving.add_done_callback(lambda done: done.cancelled() or done.exception())
+        with suppress(StoreUnavailable, TimeoutError):
+            async with asyncio.timeout(GIVE_S):
+                await asyncio.shield(giving)
 
     async def stop(self) -> None:
         """Stop looking."""

@@ -24,15 +24,17 @@ from exchange.errors import KeyUnavailable, SettingsInvalid
 from exchange.ledger.checkpoint import POLICY_BYTES_MAX, parse_policy
 from exchange.ledger.evidence import EvidenceFolder
 from exchange.ledger.note import Cosigner
-from exchange.ledger.witness import Witness
+from exchange.ledger.witness import Outcome, Witness
 from exchange.ledger.witness_store import WitnessStore
 from exchange.logs import open_log
+from exchange.server.beside import WITNESS, Beside
 from exchange.server.web.door import WebDoor, server_tls
-from exchange.server.web.witness import witness_app
+from exchange.server.web.witness import OUTCOMES, witness_app
 from exchange.settings import LOOPBACK
 from exchange.wiring.core import utc_now
 from exchange.wiring.holding import held, private_files
 from exchange.wiring.private_file import read_key, write_private
+from exchange.wiring.renewing import end_of_file
 
 if TYPE_CHECKING:
     import ssl
@@ -54,7 +56,7 @@ _NAME: Final = "name"
 class Stand:
     """Where a witness, or a directory, lives and listens.
 
-    Port 0 takes a free one; TLS where certificate and key are named.
+    Port 0 takes a free one; TLS where certificate and key are named. Metrics where a port is named for them.
     """
 
     data: Path
@@ -64,6 +66,7 @@ class Stand:
     certificate: Path | None = None
     key: Path | None = None
     log_file: Path | None = None
+    metrics_port: int | None = None
 
 
 def make_key(data: Path, name: str) -> str:
@@ -128,8 +131,27 @@ def serve_witness(stand: Stand, told: Callable[[str], None] | None = None) -> No
         cosigner = open_key(stand.data)
         with closing(_store_in(stand.data)) as store:
             witness = Witness(cosigner, logs, store, EvidenceFolder(stand.data / EVIDENCE), utc_now)
-            door = StandDoor(stand.data / READY_FILE, cosigner.vkey, lambda log: witness_app(witness, log))
+            beside, count = _numbers(stand)
+            door = StandDoor(
+                stand.data / READY_FILE, cosigner.vkey, lambda log: witness_app(witness, log, count), beside
+            )
             runner.run(serve_stand(stand, door, tls, told))
+
+
+def _numbers(stand: Stand) -> tuple[Beside, Callable[[str], None]]:
+    """Return what tells the numbers of a witness, and what counts one answer of it."""
+    beside, last = Beside(WITNESS, OUTCOMES), [utc_now().timestamp()]
+
+    def count(outcome: str) -> None:
+        beside.count(outcome)
+        if outcome == Outcome.COSIGNED.name:
+            last[0] = utc_now().timestamp()
+
+    beside.watch_cosigned(lambda: last[0])
+    if stand.certificate is not None:
+        end = end_of_file(stand.certificate).timestamp()
+        beside.watch_certificate(lambda: end)
+    return beside, count
 
 
 class StandDoor(NamedTuple):
@@ -138,6 +160,7 @@ class StandDoor(NamedTuple):
     ready: Path
     vkey: str
     app: Callable[[Any], App]
+    beside: Beside | None = None
 
 
 async def serve_stand(
@@ -154,10 +177,12 @@ async def serve_stand(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    metrics_port = 0 if serves.beside is None else serves.beside.serve(stand.metrics_port)
     port = await door.start(stand.port)
     url = f"{'http' if tls is None else 'https'}://{_bracketed(stand.host)}:{port}"
     try:
-        write_private(ready, json.dumps({"pid": os.getpid(), "url": url, "vkey": serves.vkey}).encode())
+        said = {"pid": os.getpid(), "url": url, "vkey": serves.vkey, "metrics_port": metrics_port}
+        write_private(ready, json.dumps(said).encode())
         log.info("ready", port=port)
         if told is not None:
             told(url)
@@ -165,6 +190,8 @@ async def serve_stand(
     finally:
         ready.unlink(missing_ok=True)
         await door.stop(STOP_GRACE_S)
+        if serves.beside is not None:
+            serves.beside.close()
         log.info("stopped")
 
 

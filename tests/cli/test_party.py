@@ -7,12 +7,13 @@ import signal
 import ssl
 import subprocess
 import sys
+import urllib.request
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.errors import SecondPartyUnavailable
+from exchange.errors import QuotaExceeded, SecondPartyUnavailable
 from exchange.keys import ristretto
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.keys.identity import IdentityKeys
@@ -23,6 +24,7 @@ from exchange.wiring.core import key_file
 from exchange.wiring.holding import held
 from exchange.wiring.kek import open_kek
 from tests.e2e.service import REPOSITORY, environment
+from tests.nodes.cluster import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +77,9 @@ def running(words: list[str]) -> Iterator[int]:
 
 
 def test_it_runs_answers_and_stops(exchange: Shell, tmp_path: Path) -> None:
+    told = free_port()
     words = words_of(DevelopmentAuthority(tmp_path / "authority"), tmp_path, "--elements-per-day", "2")
+    words += ["--metrics-port", str(told)]
     public_key = bytes.fromhex(exchange("identity", "party", "key", "--data", tmp_path / "party").out)
     tls = ssl.create_default_context(cafile=str(tmp_path / "door" / "ca.pem"))
     tls.load_cert_chain(tmp_path / "mine" / "client.pem", tmp_path / "mine" / "client.key")
@@ -83,6 +87,15 @@ def test_it_runs_answers_and_stops(exchange: Shell, tmp_path: Path) -> None:
         line = PartyLine("127.0.0.1", port, tls, public_key)
         # The line checks the proof against the key that was printed before.
         assert len(line.evaluate((GOOD, GOOD)).elements) == 2
+        with pytest.raises(QuotaExceeded):
+            line.evaluate((GOOD,))
+        with urllib.request.urlopen(f"http://127.0.0.1:{told}/metrics", timeout=WAIT_S) as answer:
+            numbers = answer.read().decode()
+        for outcome, count in (("EVALUATED", 1), ("OVER_QUOTA", 1), ("FAILED", 0), ("REFUSED", 0)):
+            assert (
+                f'exchange_answers_total{{outcome="{outcome}",process="second_party"}} {count}.0' in numbers
+            )
+        assert re.search(r"^exchange_certificate_end_seconds [1-9]", numbers, re.MULTILINE)
     with pytest.raises(SecondPartyUnavailable):
         line.evaluate((GOOD,))
     line.close()

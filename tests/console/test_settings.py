@@ -184,16 +184,22 @@ def test_it_serves_alone_with_credentials_and_no_key(house: House, tmp_path: Pat
     }
     file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items()))
     command = [sys.executable, "-m", "exchange", "console", "serve", "--config", str(file)]
-    with subprocess.Popen([*command, "--ready-file", str(ready)]) as process:  # noqa: S603 -- our own program
+    command += ["--metrics-port", "0", "--ready-file", str(ready)]
+    with subprocess.Popen(command) as process:  # noqa: S603 -- our own program
         try:
             until = time.monotonic() + READY_WAIT_S
             while not ready.exists() and process.poll() is None and time.monotonic() < until:
                 time.sleep(0.05)
-            url = json.loads(ready.read_text())["console_url"]
+            at = json.loads(ready.read_text())
+            url, numbers = at["console_url"], f"http://127.0.0.1:{at['metrics_port']}/metrics"
             trusted = ssl.create_default_context(cafile=str(issued.client_ca))
             answer = httpx2.get(f"{url}/", verify=trusted)
             assert answer.status_code == 200
             assert "Inloggen" in answer.text
+            told_now = httpx2.get(numbers).text
+            assert 'exchange_answers_total{outcome="2xx",process="console"} 1.0' in told_now
+            assert 'exchange_answers_total{outcome="5xx",process="console"} 0.0' in told_now
+            assert "exchange_certificate_end_seconds 1." in told_now
             # Renewed on disk and told so, it shows the other one; who reads goes on.
             other = town.authority.issue_server(tmp_path / "renewed")
             issued.certificate.write_bytes(other.certificate.read_bytes())

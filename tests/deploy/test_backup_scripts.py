@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.processes import wait_until
 from tests.deploy.archiving import READY_WITHIN_S, SCRIPTS, Database, script, scripts_environment
@@ -95,6 +97,30 @@ def test_who_was_restored_archives_again_once_it_was_told_that_it_has_recovered(
         wait_until((folder / "backup" / "wal" / written).exists, READY_WITHIN_S, "the archive")
     finally:
         told.stop()
+
+
+def test_when_a_backup_went_well_is_told_whole_and_one_that_failed_changes_nothing(
+    database: Database, folder: Path
+) -> None:
+    told = folder / "told"
+    told.mkdir()
+    told.chmod(0o777)  # the scripts run as the server's account
+    where = ("env", f"BACKUP_METRICS={told}", "BACKUP_WAIT_S=1")
+    before = int(time.time())
+    database.run(*where, "BACKUP_WAIT_S=60", str(SCRIPTS / "base"))
+    (file,) = told.iterdir()
+    said = file.read_text(encoding="ascii")
+    assert (file.name, file.stat().st_mode & 0o777) == ("exchange_backup.prom", 0o644)
+    (family,) = text_string_to_metric_families(said)
+    (sample,) = family.samples
+    assert (family.type, sample.name) == ("gauge", "exchange_backup_last_success_timestamp_seconds")
+    assert before <= sample.value <= time.time()
+    database.tell("ALTER SYSTEM SET archive_command = 'false'")
+    database.ask("SELECT pg_reload_conf()")
+    wait_until(lambda: database.ask("SHOW archive_command") == "false", READY_WITHIN_S, "the setting")
+    with pytest.raises(AssertionError, match="the archive stands still"):
+        database.run(*where, str(SCRIPTS / "base"))
+    assert [path.read_text(encoding="ascii") for path in told.iterdir()] == [said]
 
 
 def test_nothing_older_goes_while_the_archive_stands_still(database: Database, folder: Path) -> None:

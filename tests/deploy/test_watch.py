@@ -16,9 +16,12 @@ import yaml
 from prometheus_client import generate_latest
 
 from exchange.cli.front import front
+from exchange.server.beside import CLASSES, WITNESS, Beside
 from exchange.server.metrics import Metrics
+from exchange.server.party import door as party
 from exchange.server.shards.front import ShardFront
 from exchange.server.shards.map import ShardMap
+from exchange.server.web import witness
 from exchange.settings import Settings
 from tests.e2e.service import REPOSITORY, Case
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 WATCH = REPOSITORY / "deploy" / "watch"
 ANSWER_WAIT_S = 10
+NODE_EXPORTER = 9100
 NAME = re.compile(r"\b(?:exchange_\w+|up)\b")
 SAMPLE = re.compile(r"^(\w+)(?:\{| )", re.MULTILINE)
 
@@ -74,7 +78,8 @@ def test_only_what_the_service_tells_is_asked_for(service: Service) -> None:
     named = {name for question in asked() for name in NAME.findall(question)}
     assert len(named) > 10
     # Whether the service answered at all is Prometheus's own.
-    assert named - told - told_by_a_front() - told_of_lines() == {"up"}
+    told_elsewhere = told_by_a_front() | told_of_lines() | told_beside() | told_by_the_backup()
+    assert named - told - told_elsewhere == {"up"}
     # What is told and neither watched nor shown would be told for nobody.
     shown = {re.sub(r"_(bucket|count|sum|total|created)$", "", name) for name in named}
     assert {re.sub(r"_(bucket|count|sum|total|created)$", "", name) for name in told} - shown == {
@@ -87,6 +92,28 @@ def told_by_a_front() -> set[str]:
     metrics = Metrics()
     metrics.watch_front(ShardFront(ShardMap(1, ()), lambda: datetime.now(UTC)), lambda: False)
     return {sample.name for family in metrics.registry.collect() for sample in family.samples}
+
+
+def told_beside() -> set[str]:
+    """Return the names of what a witness tells, the second party and a console alone."""
+    beside = Beside(WITNESS, ("COSIGNED",))
+    beside.watch_cosigned(lambda: 0.0)
+    beside.watch_certificate(lambda: 0.0)
+    registry = beside._metrics.registry
+    return {sample.name for family in registry.collect() for sample in family.samples}
+
+
+def told_by_the_backup() -> set[str]:
+    """Return the names of what the script of the backups writes."""
+    script = (REPOSITORY / "deploy" / "backup" / "base").read_text(encoding="utf-8")
+    return set(re.findall(r"^(exchange_\w+) \$", script, re.MULTILINE))
+
+
+def test_what_is_asked_of_outcomes_is_an_outcome() -> None:
+    known = {*witness.OUTCOMES, *party.OUTCOMES, *CLASSES}
+    asked_for = [word for question in asked() for word in re.findall(r'outcome=~?"([^"]+)"', question)]
+    assert len(asked_for) > 2
+    assert {one for words in asked_for for one in words.split("|")} <= known
 
 
 def told_of_lines() -> set[str]:
@@ -112,8 +139,16 @@ def test_prometheus_takes_the_alerts_and_each_has_both_sides_of_its_line() -> No
     assert [rule["alert"] for rule in rules() if f"alertname: {rule['alert']}\n" not in tried] == []
 
 
-def test_a_node_and_a_front_are_both_asked_where_they_tell() -> None:
-    ports = {
+def test_each_process_is_asked_where_it_tells() -> None:
+    units = REPOSITORY / "deploy" / "systemd"
+    beside = {
+        f"prometheus-{name}.yml": int(found[1])
+        for name in ("witness", "party", "console")
+        if (found := re.search(r"--metrics-port (\d+)", (units / f"exchange-{name}.service").read_text()))
+    }
+    assert len(beside) == 3
+    ports = beside | {
+        "prometheus-backup.yml": NODE_EXPORTER,
         "prometheus.yml": Settings.model_fields["metrics_port"].default,
         "prometheus-front.yml": inspect.signature(front).parameters["metrics_port"].default,
     }
@@ -126,7 +161,7 @@ def test_a_node_and_a_front_are_both_asked_where_they_tell() -> None:
 
 
 def test_prometheus_takes_its_settings_and_the_questions_of_the_dashboard(tmp_path: Path) -> None:
-    for name in ("prometheus.yml", "prometheus-front.yml"):
+    for name in [path.name for path in WATCH.glob("prometheus*.yml")]:
         settings = (WATCH / name).read_text(encoding="utf-8")
         (tmp_path / name).write_text(settings, encoding="utf-8")
         promtool("check", "config", "--syntax-only", tmp_path / name)

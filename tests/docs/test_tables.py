@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from exchange.errors import ExchangeError
+from exchange.server.beside import Beside
 from exchange.server.metrics import Metrics
 from exchange.settings import Settings
 from tests.docs.pages import pages, parsed, rows, text_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SERVICE = "exchange/README.md"
 DEPLOY = "deploy/README.md"
 THREATS = "deploy/THREATS.md"
+BACKUP = "deploy/backup/base"
 NO_DEFAULT = frozenset({"empty", "below `data`"})
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -93,8 +95,12 @@ def test_every_setting_is_told_with_its_default() -> None:
 def test_every_metric_that_is_told_is_served() -> None:
     told = {plain(row[0]) for row in rows(DEPLOY, "## Watch")}
     assert told
-    source = Path(importlib.import_module(Metrics.__module__).__file__ or "").read_text(encoding="utf-8")
-    served = set(re.findall(r'"(exchange_\w+)"', source))
+    served = set()
+    for room in (Metrics.__module__, Beside.__module__):
+        source = Path(importlib.import_module(room).__file__ or "").read_text(encoding="utf-8")
+        served |= set(re.findall(r'"(exchange_\w+)"', source))
+    # Written by the script of the backups, for the collector of that machine.
+    served |= set(re.findall(r"^(exchange_\w+) \$", text_of(BACKUP), re.MULTILINE))
     assert {name.removesuffix("_total") for name in told} - served == set()
 
 

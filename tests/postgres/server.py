@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -171,6 +172,26 @@ class PostgresServer:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
+
+    def pause(self) -> None:
+        """Stop the clock of it and of every process of it: lines stand, and nothing is said on them."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)  # first, so that no process is added
+        self._tell_servants(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._tell_servants(signal.SIGCONT)
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def _tell_servants(self, word: signal.Signals) -> None:
+        # Each is in a session of its own.
+        assert self._process is not None
+        pid = self._process.pid
+        for servant in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+            with suppress(ProcessLookupError):
+                os.kill(int(servant), word)
 
     def stop(self) -> None:
         """Stop it, and take its folder away."""

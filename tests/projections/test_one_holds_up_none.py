@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from exchange.domain.disclosure import DisclosureDecided
@@ -66,4 +67,33 @@ def test_a_read_model_that_cannot_go_on_holds_up_none_of_the_others(
     assert stuck.database.position() == 0
     assert [error.code for error in errors][:1] == [StoreUnavailable.code]
     for one in (stuck, listed):
+        one.database.close()
+
+
+def test_who_is_told_to_stop_waits_for_a_store_that_is_away_once_and_not_for_each_read_model(
+    shard: Shard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [listing(shard, tmp_path / str(number)) for number in range(3)]
+    asked, answering = threading.Semaphore(0), threading.Event()
+    questions: list[None] = []
+
+    def away() -> tuple[int, bytes]:
+        questions.append(None)
+        asked.release()
+        assert answering.wait(WAIT_S)
+        raise StoreUnavailable("the event store did not answer")
+
+    monkeypatch.setattr(shard.core.reader, "head", away)
+    follower = Follower(models, shard.core.reader, shard.core.codec, lambda _: None)
+    follower.start()
+    assert asked.acquire(timeout=WAIT_S)
+    stopping = threading.Thread(target=follower.stop)
+    stopping.start()
+    # It knows that it is to stop, and its first question is still out.
+    while not follower._stopping:
+        time.sleep(0.001)
+    answering.set()
+    stopping.join()
+    assert len(questions) == 1
+    for one in models:
         one.database.close()

@@ -15,6 +15,7 @@ from exchange.logs import open_log
 from exchange.settings import throw_away_settings
 from exchange.store.lease import PostgresLease, lease_of, pass_on
 from exchange.store.postgres import PostgresRecorder
+from exchange.wiring import tenure
 from exchange.wiring.nodes import lease_now, moved_lease, node_material
 from exchange.wiring.tenure import Keeping
 
@@ -140,6 +141,24 @@ async def test_it_stops_also_in_the_moment_in_which_it_is_told_to_look(dsn: str)
     keeping.look_again()
     async with asyncio.timeout(WAIT_S):
         await keeping.stop()
+
+
+async def test_a_store_that_does_not_answer_holds_up_no_giving_and_gets_it_when_it_does(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenure, "GIVE_S", SHORT_S)
+    async with kept(PostgresLease(dsn, "a:1", LONG_S), LONG_S) as keeping:
+        with psycopg.connect(dsn) as other:
+            # As long as this stands, nobody changes the lease.
+            other.execute("SELECT FROM lease FOR UPDATE")
+            async with asyncio.timeout(WAIT_S):
+                await keeping.give()
+            assert not keeping.here
+            assert lease_of(dsn).holder == "a:1"
+        async with asyncio.timeout(WAIT_S):
+            while lease_of(dsn).holder:  # noqa: ASYNC110 -- the database tells nobody
+                await asyncio.sleep(0.01)
+        assert not keeping.here
 
 
 # --- what it shows -----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import stat
 import subprocess
@@ -43,10 +44,20 @@ def known_logs(folder: Path) -> Path:
 
 @contextmanager
 def running(
-    data: Path, prelude: str = ""
+    data: Path, prelude: str = "", more: tuple[str, ...] = ()
 ) -> Iterator[tuple[subprocess.Popen[bytes], http.client.HTTPConnection]]:
     """Run the command as it is; `prelude` is run first, in the same process."""
-    words = ["witness", "serve", "--data", str(data), "--logs", str(data.parent / "logs"), "--port", "0"]
+    words = [
+        "witness",
+        "serve",
+        "--data",
+        str(data),
+        "--logs",
+        str(data.parent / "logs"),
+        "--port",
+        "0",
+        *more,
+    ]
     code = f"{prelude}\nimport sys\nfrom exchange.cli.__main__ import main\nsys.argv[1:] = {words!r}\nmain()"
     process = subprocess.Popen(  # noqa: S603 -- our own program
         [sys.executable, "-c", code], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE
@@ -85,6 +96,39 @@ def data(tmp_path: Path) -> Path:
     known_logs(tmp_path)
     make_key(tmp_path / "witness", NAME)
     return tmp_path / "witness"
+
+
+def test_how_requests_ended_and_when_it_cosigned_last_is_told_on_loopback(data: Path) -> None:
+    begun = time.time()
+    with running(data, more=("--metrics-port", "0")) as (_, line):
+        where = http.client.HTTPConnection("127.0.0.1", told_port(data), timeout=WAIT_S)
+        assert look(where, "/metrics")[0] == 200
+        before = look(where, "/metrics")[1].decode()
+        # All of them from the start, so that the first is seen to be one more.
+        assert 'exchange_answers_total{outcome="CONFLICT",process="witness"} 0.0' in before
+        assert say(line, ask(0, [], note(7)))[0] == 200
+        assert say(line, ask(7, [], note(7, OTHERS)))[0] == 422
+        assert say(line, b"old\n")[0] == 400
+        assert say(line, b"x" * (REQUEST_BYTES_MAX + 1))[0] == 413
+        after = look(where, "/metrics")[1].decode()
+        for outcome in ("COSIGNED", "CONFLICT", "MALFORMED", "TOO_LARGE"):
+            assert f'exchange_answers_total{{outcome="{outcome}",process="witness"}} 1.0' in after
+        (cosigned,) = re.findall(r"^exchange_witness_cosigned_seconds (\S+)$", after, re.MULTILINE)
+        assert float(cosigned) > begun
+        # Of whom, it does not say.
+        assert ORIGIN not in after
+        assert NAME not in after
+        where.close()
+
+
+def told_port(data: Path) -> int:
+    port: int = json.loads((data / "witness.json").read_text(encoding="utf-8"))["metrics_port"]
+    return port
+
+
+def test_a_witness_tells_no_numbers_unless_it_is_asked_to(data: Path) -> None:
+    with running(data):
+        assert told_port(data) == 0
 
 
 def test_the_whole_protocol_over_http(data: Path) -> None:

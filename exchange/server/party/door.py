@@ -28,7 +28,7 @@ from exchange.server.party.frames import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from exchange.keys.half_renewal import Stepped
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
             ...
 
 
+REFUSED: Final = "REFUSED"  # a connection of somebody else, or one too many
+# How a question may end, for who counts them.
+OUTCOMES: Final = (*Word.__members__, REFUSED)
 CONNECTIONS_MAX: Final = 32
 IDLE_S_MAX: Final = 120.0
 # Above the 2 s the exchange waits for an answer, so that it is the exchange that gives up first.
@@ -69,7 +72,11 @@ class PartyDoor:
         caller: str,
         log: Any,  # noqa: ANN401 -- structlog's logger has no public type
         steps: Steps | None = None,
+        *,
+        count: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`count` gets one of OUTCOMES for each question, and for each connection that is refused."""
+        self._count = count
         self._key = key
         self._steps = steps
         self._tls = tls
@@ -101,6 +108,7 @@ class PartyDoor:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._open) >= CONNECTIONS_MAX or not self._is_caller(writer):
+            self._count(REFUSED)
             self._log.warning("refused", reason="CALLER_UNKNOWN")
             writer.close()
             return
@@ -119,6 +127,7 @@ class PartyDoor:
             pass  # The exchange hung up, or said nothing any more.
         except RequestInvalid:
             # Where the next frame begins is not known any more.
+            self._count(Word.MALFORMED.name)
             self._log.warning("refused", reason="REQUEST_INVALID")
         finally:
             del self._open[writer]
@@ -152,6 +161,7 @@ class PartyDoor:
             word, reason = Word.MALFORMED, error.code
         except ExchangeError as error:
             reason = error.code
+        self._count(word.name)
         took_ms = round((perf_counter() - started) * 1_000, 2)
         self._log.info("stepped" if steps else "evaluated", count=count, reason=reason, took_ms=took_ms)
         return bytes((word,)) + answered
