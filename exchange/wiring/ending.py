@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ENDS_S: Final = 5.0  # beyond the grace of the calls: giving the lease back, publishing, closing
+ENDS_S: Final = 20.0  # beyond the grace of the calls: giving the lease back, publishing, closing
 LEASH_BYTES: Final = 4096
 CUT_OFF: Final = "cut_off"
 EXIT: Final = 3  # as the command line says of what cannot be reached
