@@ -31,7 +31,7 @@ NECESSITY = "nodig voor het onderzoek"
 PROFESSIONAL = "prof-geheim-77"
 METRIC = re.compile(r"^exchange_\w+(?:\{(?P<labels>[^}]*)\})? [-+0-9.einfa]+$")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-LABEL = re.compile(r'(?:rpc|code|le)="(?:[A-Za-z]+|[A-Z_]+|[0-9.]+|\+Inf)"')
+LABEL = re.compile(r'(?:rpc|code|le|version)="(?:[A-Za-z]+|[A-Z_]+|[0-9.]+|\+Inf)"')
 
 
 def busy_session(service: Service) -> list[Case]:

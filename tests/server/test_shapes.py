@@ -208,6 +208,8 @@ def fill(message: Any, draw: Any, depth: int) -> None:  # noqa: ANN401 -- any me
         if field.message_type is not None:
             if how and depth:
                 inner = getattr(message, field.name)
+                if field.is_repeated:
+                    inner = inner.add()
                 inner.SetInParent()
                 fill(inner, draw, depth - 1)
         elif how:
