@@ -99,17 +99,16 @@ def test_who_was_restored_archives_again_once_it_was_told_that_it_has_recovered(
         told.stop()
 
 
-def let_the_archive_fail(database: Database) -> None:
-    """Return when the archiver itself goes by it: a session that reads the setting is told of it earlier."""
-    database.tell("ALTER SYSTEM SET archive_command = 'false'")
-    database.ask("SELECT pg_reload_conf()")
-
-    def fails() -> bool:
-        database.ask("SELECT pg_logical_emit_message(false, 'exchange', 'something to archive')")
-        database.ask("SELECT pg_switch_wal()")
-        return bool(database.ask("SELECT failed_count > 0 FROM pg_stat_archiver"))
-
-    wait_until(fails, READY_WITHIN_S, "the archive to fail")
+def with_a_still_archive(database: Database, folder: Path) -> str:
+    """Return settings of the same backups, whose archive nobody writes into."""
+    still = folder / "still"
+    database.run("mkdir", "-p", str(still / "wal"))
+    database.run("ln", "-s", str(folder / "backup" / "base"), str(still / "base"))
+    said = (folder / "backup.env").read_text(encoding="utf-8")
+    settings = folder / "still.env"
+    settings.write_text(said.replace(str(folder / "backup"), str(still)), encoding="utf-8")
+    settings.chmod(0o644)
+    return f"BACKUP_SETTINGS={settings}"
 
 
 def test_when_a_backup_went_well_is_told_whole_and_one_that_failed_changes_nothing(
@@ -128,9 +127,9 @@ def test_when_a_backup_went_well_is_told_whole_and_one_that_failed_changes_nothi
     (sample,) = family.samples
     assert (family.type, sample.name) == ("gauge", "exchange_backup_last_success_timestamp_seconds")
     assert before <= sample.value <= time.time()
-    let_the_archive_fail(database)
+    still = with_a_still_archive(database, folder)
     with pytest.raises(AssertionError, match="the archive stands still"):
-        database.run(*where, str(SCRIPTS / "base"))
+        database.run(*where, still, str(SCRIPTS / "base"))
     assert [path.read_text(encoding="ascii") for path in told.iterdir()] == [said]
 
 
@@ -140,17 +139,21 @@ def test_nothing_older_goes_while_the_archive_stands_still(database: Database, f
     os.utime(first, (0, 0))
     left = backup / "base" / "19700101T000000Z.partial"
     left.mkdir()
-    let_the_archive_fail(database)
+    still = with_a_still_archive(database, folder)
     kept = {path.name for path in (backup / "wal").iterdir()}
     with pytest.raises(AssertionError, match="the archive stands still"):
-        database.run("env", "BACKUP_WAIT_S=1", str(SCRIPTS / "base"))
+        database.run("env", "BACKUP_WAIT_S=1", still, str(SCRIPTS / "base"))
     assert (backup / "base" / first).is_dir()
-    assert {path.name for path in (backup / "wal").iterdir()} == kept
-    database.tell("ALTER SYSTEM RESET archive_command")
-    database.ask("SELECT pg_reload_conf()")
+    assert kept <= {path.name for path in (backup / "wal").iterdir()}
     newest = database.run(str(SCRIPTS / "base")).stdout.strip().splitlines()[-1]
     assert not (backup / "base" / first).exists()
     assert (backup / "base" / newest).is_dir()
+
+
+def test_two_backups_in_one_second_are_two(database: Database, folder: Path) -> None:
+    told = [database.run(str(SCRIPTS / "base")).stdout.strip().splitlines()[-1] for _ in range(3)]
+    assert len(set(told)) == len(told)
+    assert sorted(str(path) for path in (folder / "backup" / "base").iterdir()) == sorted(told)
 
 
 def test_a_backup_makes_no_archive_that_the_server_could_not_write(folder: Path) -> None:
