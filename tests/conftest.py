@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ WORKERS_MORE = 1
 SLOW_TIMEOUT_S = 900
 # On which store the stories and the walks run: sqlite, or postgres for a second pass of them.
 STORE_VARIABLE = "EXCHANGE_TEST_STORE"
+# What a service listens for.
+HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # How long an example takes says how busy the machine is; a test that hangs is ended by its timeout.
 settings.register_profile("exchange", deadline=None)
 settings.load_profile("exchange")
@@ -63,6 +66,17 @@ def beside(variable: str, name: str) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no {name} beside the repository: set {variable} to its folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_heard_as_before() -> Iterator[None]:
+    """Fail a test that leaves a handler behind: another one of its process would end by it, or not."""
+    before = {number: signal.getsignal(number) for number in HEARD}
+    yield
+    left = [number for number, handler in before.items() if signal.getsignal(number) != handler]
+    for number in left:
+        signal.signal(number, before[number])
+    assert left == []
 
 
 @pytest.fixture(scope="session")

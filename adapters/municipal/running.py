@@ -6,13 +6,13 @@ not done is done at the next start. What `status` and `register` print holds no 
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.ending import told_to_end
 from adapters.kit.enduring import Enduring, Light
 from adapters.kit.outward import OutwardError
 from adapters.municipal.case_system import CaseSystem
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from adapters.sdk.bsn import Bsn
 
     Opened = Callable[[Config], AbstractContextManager[tuple[ExchangePort, Journal]]]
-
-STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +70,9 @@ def run(
 
     `opened` opens the exchange and the journal; it does so again after each fault of our own files.
     """
-    stopping = stop or threading.Event()
-    wake = threading.Event()
-
-    def end(_number: int, _frame: object) -> None:
-        stopping.set()
-        wake.set()
-
-    if stop is None:
-        for number in STOP_SIGNALS:
-            signal.signal(number, end)
+    stopping, wake = stop or threading.Event(), threading.Event()
     limits = limits_of(config, Surroundings(), stopping.is_set)
-    with alone_at(config):
+    with told_to_end(stopping, wake) if stop is None else nullcontext(), alone_at(config):
         enduring = Enduring(config.state, log, limits, stopping)
         # The door stays open while the loop stands still: it says so to whoever knocks.
         listening = _listening(config, log, wake)

@@ -7,13 +7,13 @@ not done is done at the next start.
 from __future__ import annotations
 
 import fcntl
-import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from adapters.kit.ending import told_to_end
 from adapters.kit.enduring import Enduring, Light
 from adapters.kit.put_aside import PutAside
 from adapters.work_income.errors import AlreadyRunning, ConfigInvalid
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from adapters.work_income.config import Config
 
     Opened = Callable[[Config], AbstractContextManager[tuple[Others, Journal]]]
-
-STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,6 @@ def run(
     `opened` opens both sides and the journal; it does so again after each fault of our own files.
     """
     stopping = stop or threading.Event()
-    if stop is None:
-        for number in STOP_SIGNALS:
-            signal.signal(number, lambda *_: stopping.set())
     limits = limits_of(config, Surroundings(), stopping.is_set)
 
     def work() -> None:
@@ -73,7 +68,7 @@ def run(
                 stopping.wait(config.poll_ms / 1_000)
             log.info("adapter_stopped")
 
-    with _alone_at(config):
+    with told_to_end(stopping) if stop is None else nullcontext(), _alone_at(config):
         enduring = Enduring(config.state, log, limits, stopping)
         enduring.run(work)
 

@@ -15,7 +15,6 @@ import signal
 import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
-import uvloop
 from pydantic import ValidationError
 
 from exchange.errors import SettingsInvalid
@@ -25,7 +24,7 @@ from exchange.server.certificates import end_of, refuse_out_of_time, refuse_unfi
 from exchange.settings import Settings, throw_away_settings
 from exchange.wiring.console_door import ConsoleDoor, refuse_half_a_console
 from exchange.wiring.core import utc_now
-from exchange.wiring.holding import never_hung_up
+from exchange.wiring.holding import looping, never_hung_up
 from exchange.wiring.renewing import Renewing, read_material
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def run_console(
 ) -> None:
     """Run until SIGTERM or SIGINT; metrics where a port is named for them. Raises SettingsInvalid."""
     settings = console_settings(file)
-    with never_hung_up(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with never_hung_up(), looping() as runner:
         runner.run(_run(settings, told, ready, metrics_port))
 
 

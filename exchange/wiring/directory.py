@@ -7,12 +7,9 @@ Source: design of the ledger, section 3.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-import uvloop
 
 from exchange.errors import SettingsInvalid
 from exchange.ledger.directory import Directory
@@ -23,7 +20,7 @@ from exchange.ledger.note import NOTE_BYTES_MAX
 from exchange.server.web.directory import directory_app
 from exchange.settings import throw_away_settings
 from exchange.wiring.core import utc_now
-from exchange.wiring.holding import held, private_files
+from exchange.wiring.holding import held, looping, private_files
 from exchange.wiring.ledger import ORIGIN, Ledger, open_ledger, start_ledger
 from exchange.wiring.places import noted
 from exchange.wiring.published import ledger_folder
@@ -122,7 +119,7 @@ def serve_directory(stand: Stand, told: Callable[[str], None] | None = None) -> 
         door = StandDoor(
             stand.data / READY_FILE, ledger.signer.vkey, lambda log: directory_app(taking, ledger.tiles, log)
         )
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with looping() as runner:
             runner.run(serve_stand(stand, door, tls, told))
 
 

@@ -16,15 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import uvloop
-
 from exchange.logs import open_log
 from exchange.server.metrics import Metrics
 from exchange.server.shards.errors import ShardMapInvalid
 from exchange.server.shards.front import CONNECTIONS_MAX, ShardFront
 from exchange.server.shards.map import parse_map
 from exchange.wiring.core import utc_now
-from exchange.wiring.holding import never_hung_up
+from exchange.wiring.holding import looping, never_hung_up
 from exchange.wiring.shards import map_bytes
 
 if TYPE_CHECKING:
@@ -104,7 +102,7 @@ class MapInForce:
 
 def run_front(standing: Standing, told: Callable[[str], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT. Raises ShardMapInvalid, SettingsInvalid."""
-    with never_hung_up(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with never_hung_up(), looping() as runner:
         runner.run(_run(standing, told))
 
 

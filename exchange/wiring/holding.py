@@ -7,11 +7,14 @@ Source: flock(2), umask(2), signal(7); GDPR 32(1)(b).
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
+
+import uvloop
 
 from exchange.errors import DataFolderInUse, SettingsInvalid
 
@@ -31,6 +34,21 @@ def private_files() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+@contextmanager
+def looping() -> Iterator[asyncio.Runner]:
+    """Give what runs a loop; SIGTERM and SIGINT are heard afterwards as before.
+
+    A closed loop of uvloop keeps what it listened for, and tells nobody of it.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            yield runner
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -13,8 +13,6 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import uvloop
-
 from exchange.gate.register import Register
 from exchange.logs import open_log
 from exchange.server.app import ExchangeServer, Parts, ServerConfig
@@ -36,7 +34,7 @@ from exchange.wiring.cosigning import Cosigning, witness_policy
 from exchange.wiring.ending import Ending, ended_in_time, stop_signal
 from exchange.wiring.feeding import Feeding
 from exchange.wiring.following import Following
-from exchange.wiring.holding import held, never_hung_up, private_files
+from exchange.wiring.holding import held, looping, never_hung_up, private_files
 from exchange.wiring.key_events import tell_keys
 from exchange.wiring.nodes import Node, opening
 from exchange.wiring.open_files import connections_that_fit
@@ -106,7 +104,7 @@ def serve(settings: Settings, starter: Starter | None = None) -> None:
         private_files(),
         held(settings.data),
         held_keys(settings, alone=False),
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        looping() as runner,
     ):
         runner.run(_serve(settings, starter or Starter(), ending))
 

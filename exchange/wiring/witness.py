@@ -16,7 +16,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -32,7 +31,7 @@ from exchange.server.web.door import WebDoor, server_tls
 from exchange.server.web.witness import OUTCOMES, witness_app
 from exchange.settings import LOOPBACK
 from exchange.wiring.core import utc_now
-from exchange.wiring.holding import held, private_files
+from exchange.wiring.holding import held, looping, private_files
 from exchange.wiring.private_file import read_key, write_private
 from exchange.wiring.renewing import end_of_file
 
@@ -127,7 +126,7 @@ def serve_witness(stand: Stand, told: Callable[[str], None] | None = None) -> No
     logs = read_policy(stand.logs).logs
     if not logs:
         raise SettingsInvalid("the policy names no log to witness", file=stand.logs.name)
-    with private_files(), held(stand.data), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with private_files(), held(stand.data), looping() as runner:
         cosigner = open_key(stand.data)
         with closing(_store_in(stand.data)) as store:
             witness = Witness(cosigner, logs, store, EvidenceFolder(stand.data / EVIDENCE), utc_now)

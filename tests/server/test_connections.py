@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import select
 import socket
 import ssl
@@ -137,22 +138,16 @@ def test_connections_without_a_call_are_bounded_and_end(town: Town) -> None:
     assert raw_call(town, GET_CHECKPOINT, b"")
 
 
-def test_a_client_notices_nothing_of_an_end_and_opens_another(town: Town) -> None:
+async def test_a_client_notices_nothing_of_an_end_and_opens_another(town: Town) -> None:
     mine = town.credentials()
     secrets = grpc.ssl_channel_credentials(mine.root_pem, mine.key_pem, mine.certificate_pem)
-    ended = threading.Event()
-
-    def look(state: grpc.ChannelConnectivity) -> None:
-        if state is grpc.ChannelConnectivity.IDLE and answered:
-            ended.set()
-
     answered: list[bytes] = []
-    with grpc.secure_channel(town.target, secrets) as channel:
-        channel.subscribe(look)
+    async with grpc.aio.secure_channel(town.target, secrets) as channel, asyncio.timeout(GENEROUS_S):
         ask: Any = channel.unary_unary(GET_CHECKPOINT)
-        answered.append(ask(b"", timeout=GENEROUS_S))
-        assert ended.wait(GENEROUS_S)
-        answered.append(ask(b"", timeout=GENEROUS_S))
+        answered.append(await ask(b""))
+        while (state := channel.get_state()) is not grpc.ChannelConnectivity.IDLE:
+            await channel.wait_for_state_change(state)
+        answered.append(await ask(b""))
     assert all(answered)
 
 
