@@ -11,7 +11,7 @@ from adapters.provider.errors import ErasedMeanwhile
 from adapters.provider.journal import Journal
 from adapters.sdk.errors import Denied
 from adapters.sdk.purges import PurgeAsked
-from tests.provider.around import agreed, keep
+from tests.provider.around import agreed, answers, keep, sent
 from tests.provider.builders import BSN
 from tests.provider.test_purging import ERASURE, ask, look, traces
 from tests.provider.test_requests import asked, send
@@ -200,3 +200,21 @@ def test_of_a_part_the_plan_goes_on(both: Both) -> None:
     assert "wanted" in rows(side)
     both.register()
     assert side.desk.errands.whose_plan(PLAN) == pseudonym(MUNICIPALITY_OIN, BSN).hex()
+
+
+def test_a_message_that_is_answered_by_a_node_that_is_behind_takes_nobody_in(both: Both) -> None:
+    side = both.provider
+    both.world.request()
+    both.world.say(agreed=True)
+    ask(both, ERASURE)
+    look(side)
+    side.drop("late.xml", sent())
+    side.work()
+    assert side.desk.register.resident(pseudonym(PROVIDER_OIN, BSN).hex()) is None
+    assert rows(side) == []
+    assert [one for one in answers(both) if one] != []
+    # Our answer and the file go with their time, as of anybody who is not known here.
+    assert traces(side) != []
+    both.clock.pass_by(days=side.config.rejected_days + 1)
+    look(side)
+    assert side.names("archive") == []
