@@ -3,7 +3,8 @@
 Promises: a receipt lies sealed, and of which plan it is stands under a keyed name; it is there before its
 command counts as done, also after a kill; the proof is fetched by the adapter itself, so that all can be
 verified later, offline, under a policy that came another way. The oldest make room, and those of a plan go
-with its erasure. What a power cut takes of the last moment is asked again with its command, or is lost.
+with its erasure, also one that comes behind it. What a power cut takes of the last moment is asked again with
+its command, or is lost.
 Source: GDPR 5(2) (to be able to show it), 17; C2SP tlog-proof v1; `sdk/proofs.py`, `sdk/trust.py`.
 """
 
@@ -18,7 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from adapters.kit.erasures import Erasures
+from adapters.kit.erasures import FOR_EVER, Erasures
 from adapters.kit.put_aside import CannotOpen
 from adapters.kit.sealing import KeyUnusable, Seal, key_at
 from adapters.kit.steps import NotFolded, fold_log, step
@@ -107,7 +108,7 @@ class ReceiptsKept:
         self._most: Final = most
         self._now_ms: Final = now_ms
         self._lock: Final = threading.RLock()
-        self._expected: Final[dict[str, tuple[str, ...]]] = {}
+        self._expected: Final[dict[str, tuple[tuple[str, ...], int]]] = {}
         self._since_trim = _TRIM_EVERY
         path.touch(mode=0o600, exist_ok=True)
         self._database: Final = sqlite3.connect(
@@ -119,7 +120,7 @@ class ReceiptsKept:
         self._database.execute("PRAGMA secure_delete = ON")
         self._database.executescript(_SCHEMA)
         self._require_key()
-        self._erasures: Final = Erasures(self._database)
+        self._erasures: Final = Erasures(self._database, self._seal.name)
         # What was erased before a kill may lie in the file still.
         self._to_fold = self._erasures.any_begun
 
@@ -144,9 +145,10 @@ class ReceiptsKept:
     # --- for the SDK --------------------------------------------------------------------------------------
 
     def keep(self, receipt: Receipt, rpc: str, plan_id: str) -> None:
-        """Keep what an answer brought; the same again is one.
+        """Keep what an answer brought about a plan, or else a case; the same again is one.
 
-        Raises ReceiptRefused where another entry was promised at this leaf before, sqlite3.Error.
+        One that was promised before an erasure, and comes behind it, is not written. Raises ReceiptRefused
+        where another entry was promised at this leaf before, sqlite3.Error.
         """
         told = {
             "position": receipt.position,
@@ -155,10 +157,14 @@ class ReceiptsKept:
             "entry": b64encode(receipt.leaf_entry).decode("ascii"),
         }
         sealed = self._seal.seal(json.dumps(told).encode(), f"receipt {receipt.leaf_index}")
-        with self._lock:
+        promised_ms = receipt.record_time.ToMilliseconds()
+        # In one step with the look: an erasure may be noted at any moment, by another process too.
+        with self._lock, step(self._database):
+            if plan_id and self._erasures.erased(plan_id, promised_ms):
+                return
             fresh = self._database.execute(
                 "INSERT OR IGNORE INTO receipt VALUES (?, ?, ?, 0, 0, ?, NULL)",
-                (receipt.leaf_index, self._name(plan_id), self._now_ms(), sealed),
+                (receipt.leaf_index, self._erasures.name(plan_id), self._now_ms(), sealed),
             )
             self._trim()
         if fresh.rowcount == 0:
@@ -188,9 +194,12 @@ class ReceiptsKept:
                 (self._most,),
             )
 
-    def expect(self, erasure_id: str, plan_ids: Iterable[str]) -> None:
-        """Erase the receipts about these plans, whoever answers; at the latest before it is answered."""
-        self._expected[erasure_id] = tuple(plan_ids)
+    def expect(self, erasure_id: str, plan_ids: Iterable[str], until_ms: int = FOR_EVER) -> None:
+        """Erase the receipts about these plans or cases, whoever answers; at the latest before that.
+
+        `until_ms`, since 1970, is when a part was erased: what was promised later is kept.
+        """
+        self._expected[erasure_id] = (tuple(plan_ids), until_ms)
         self._forget(erasure_id)
 
     def erase(self, erasure_id: str) -> bool:
@@ -204,15 +213,24 @@ class ReceiptsKept:
             return begun
 
     def _forget(self, erasure_id: str) -> None:
-        names = [self._name(plan_id) for plan_id in self._expected.get(erasure_id, ())]
+        plan_ids, until_ms = self._expected.get(erasure_id, ((), FOR_EVER))
+        names = [(self._erasures.name(one),) for one in plan_ids]
         query = "SELECT 1 FROM receipt WHERE about = ?"
         with self._lock:
-            if not any(self._database.execute(query, (name,)).fetchone() for name in names):
+            held = any(self._database.execute(query, name).fetchone() for name in names)
+            if not held and all(self._erasures.erased(one, until_ms) for one in plan_ids):
                 return
-            self._to_fold = True
-            with step(self._database):
-                self._erasures.begin(erasure_id)
-                self._database.executemany("DELETE FROM receipt WHERE about = ?", [(one,) for one in names])
+            self._to_fold = self._to_fold or held
+            # Not even a power cut takes it back: what comes behind it would be written.
+            self._database.execute("PRAGMA synchronous = FULL")
+            try:
+                with step(self._database):
+                    self._erasures.follow(plan_ids, until_ms)
+                    if held:
+                        self._erasures.begin(erasure_id)
+                        self._database.executemany("DELETE FROM receipt WHERE about = ?", names)
+            finally:
+                self._database.execute("PRAGMA synchronous = NORMAL")
 
     def _fold(self) -> None:
         # Once for all that was erased: the whole file is written anew.
@@ -267,7 +285,7 @@ class ReceiptsKept:
     def listed(self, plan_id: str = "") -> Iterator[Kept]:
         """Give what is kept, of one plan where it is named, oldest first. Raises CannotOpen."""
         if plan_id:
-            return self._select("about = ?", (self._name(plan_id),))
+            return self._select("about = ?", (self._erasures.name(plan_id),))
         return self._select("1", ())
 
     def verify(self, trust: Trust) -> Verified:
@@ -309,9 +327,6 @@ class ReceiptsKept:
             shown = b"" if proof is None else self._seal.open(proof, f"proof {leaf_index}")
             entry = b64decode(told.pop("entry"))
             yield Kept(leaf_index, kept_ms=kept_ms, entry=entry, proof=shown.decode(), **told)
-
-    def _name(self, plan_id: str) -> bytes:
-        return self._seal.name(plan_id.encode())
 
 
 def _is_of(entry: bytes, proof: str) -> bool:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from adapters.kit.erasures import Erasures
 from adapters.kit.journal import Journal
 from adapters.kit.rates import REAL, Limits, Pace
 from adapters.kit.refusals import Refusals
@@ -96,6 +97,7 @@ class Desk:
         self.journal: Final = journal
         self.links: Final = Links(journal)
         self.refusals: Final = Refusals(journal.connection)
+        self.erasures: Final = Erasures(journal.connection)
         self.log: Final = log
         self.rejected: Final = Rejected(config, log, lambda: self.now_ms)
         self.cases: Final = CaseSystem(config, self._seconds, self.limits[ZGW])

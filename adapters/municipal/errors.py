@@ -33,6 +33,16 @@ class AlreadyRunning(MunicipalAdapterError):
     remedy = "Stop the other one, or give this one a state folder of its own."
 
 
+class ErasedMeanwhile(MunicipalAdapterError):
+    """A plan was erased, or an erasure was followed just now: nothing was written. Names nobody."""
+
+    code = "ERASED_MEANWHILE"
+    remedy = "Find out whether it was this person; only where they are to be known again, do the same again."
+
+    def __init__(self) -> None:
+        super().__init__("this plan was erased, or an erasure was followed just now, and nothing was written")
+
+
 class CatalogueUnfit(MunicipalAdapterError):
     """The catalogue of the case system has not what the settings name."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from adapters.kit.outward import Refused
 from adapters.municipal.case_system import NOT_FOUND
 from adapters.municipal.desk import AUTHORITY, PLAN, SITUATION, UNREADABLE, ZAAK
-from adapters.municipal.errors import ForAPerson
+from adapters.municipal.errors import ErasedMeanwhile, ForAPerson
 from adapters.municipal.exchange_port import CaseFound, ReportOrder
 from adapters.municipal.links import PreparedReport
 from adapters.municipal.mapping import plan_of, report_of
@@ -87,6 +87,8 @@ class Intake:
     def _recognise(self, zaak: Zaak, plan_id: str) -> None:
         """Take up a case that names its plan: opened by us, or by us before our journal was lost."""
         desk = self._desk
+        if desk.erasures.erased(plan_id):
+            raise ForAPerson("plan_erased", partial(desk.links.forget_unlinked, zaak.url, ""))
         person = desk.links.person_of(plan_id)
         with desk.journal.transaction():
             known = ("", "") if person is None else (person.case_id, person.pseudonym)
@@ -175,6 +177,9 @@ class Intake:
 
     def _link(self, zaak: str, pseudonym: str, found: CaseFound, *, minor: bool) -> None:
         desk = self._desk
+        if found.plan_id and desk.erasures.erased(found.plan_id):
+            # An answer from before the erasure, which came behind it.
+            raise ForAPerson("plan_erased", partial(desk.links.forget_unlinked, zaak, pseudonym))
         other = desk.links.of_plan(found.plan_id) if found.plan_id else None
         if other is not None and other.zaak != zaak:
             # The plan has its case already; this report is in it, and this case is for a person.
@@ -208,11 +213,19 @@ class Intake:
     # --- people ---------------------------------------------------------------------------------------------
 
     def keep_person(self, bsn: Bsn) -> bool:
-        """Write a person down; tell whether a case of theirs is known. Raises the SDK's errors."""
+        """Write a person down; tell whether a case of theirs is known.
+
+        Raises ErasedMeanwhile where their plan was erased, or an erasure was followed since this began, and
+        the SDK's errors.
+        """
         desk = self._desk
+        before = desk.erasures.followed
         pseudonym = desk.exchange.pseudonym(bsn)
         found = self._find(pseudonym)
         with desk.journal.transaction():
+            erased = found is not None and desk.erasures.erased(found.plan_id)
+            if erased or desk.erasures.followed != before:
+                raise ErasedMeanwhile
             if found is None:
                 desk.links.know(pseudonym.hex(), bsn)
             else:

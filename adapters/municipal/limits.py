@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from adapters.kit.erasures import Erasures
 from adapters.kit.outward import OutwardError
 from adapters.kit.refusals import TOO_LONG
 from adapters.municipal.desk import ZAAK
@@ -36,7 +35,7 @@ class Restraints:
     def __init__(self, desk: Desk, telling: Telling) -> None:
         self._desk: Final = desk
         self._telling: Final = telling
-        self._erasures: Final = Erasures(desk.journal.connection)
+        self._erasures: Final = desk.erasures
         self._next_look_ms = 0
         self._next_ask_ms = 0
 
@@ -109,6 +108,8 @@ class Restraints:
             # Before they are forgotten: afterwards nobody knows of them any more.
             desk.alarm("case_file_for_a_person", count=len(cases))
         with desk.journal.transaction():
+            # What comes behind it is not written.
+            self._erasures.follow(asked.plan_ids if asked.of_resident else ())
             for url in cases:
                 desk.refusals.forget(f"{ZAAK} {url}")
             for plan_id in held:

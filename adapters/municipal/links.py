@@ -224,6 +224,19 @@ class Links:
         ).fetchone()
         return row is not None
 
+    def forget_unlinked(self, zaak: str, pseudonym: str) -> None:
+        """Forget who reported a case whose plan was erased before it was known here; the case stays known."""
+        self.reported(zaak)
+        self._connection.execute(
+            "DELETE FROM people WHERE pseudonym = ? AND plan_id = '' "
+            "AND pseudonym NOT IN (SELECT pseudonym FROM reports)",
+            (pseudonym,),
+        )
+        self.link(zaak, "", "", "")
+        self._connection.execute(
+            "UPDATE links SET case_id = '', pseudonym = '', closed = 1, etag = '' WHERE zaak = ?", (zaak,)
+        )
+
     def forget(self, plan_id: str) -> None:
         """Forget a plan, its resident and what was told of it."""
         run = self._connection.execute

@@ -69,7 +69,9 @@ class Service:
         with self.desk.journal.transaction():
             if happening.position <= self.cursor:
                 return
-            self.desk.ask(PLAN, happening.plan_id, happening.plan_id)
+            # What comes behind an erasure that was followed is of nobody.
+            if not self.desk.erasures.erased(happening.plan_id):
+                self.desk.ask(PLAN, happening.plan_id, happening.plan_id)
             self.desk.journal.advance(FOLLOWED, happening.position)
 
     def advance(self, position: int) -> None:

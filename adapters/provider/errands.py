@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.erasures import Erasures
 from adapters.kit.journal import is_due, wait_before_retry_ms
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Errands:
         self._journal: Final = journal
         self._connection: Final = journal.connection
         with journal.transaction():
+            self._erasures: Final = Erasures(journal.connection)
             before = self._put_aside()
             for statement in _SCHEMA:
                 self._connection.execute(statement)
@@ -319,7 +321,9 @@ class Errands:
         return None if row is None else row[0]
 
     def plan_is_of(self, plan_id: str, pseudonym: str) -> None:
-        """Remember whose plan it is."""
+        """Remember whose plan it is; of one that was erased, nothing."""
+        if self._erasures.erased(plan_id):
+            return
         self._connection.execute(
             "INSERT INTO plans (plan_id, agreed_version, pseudonym) VALUES (?, 0, ?) "
             "ON CONFLICT (plan_id) DO UPDATE SET pseudonym = excluded.pseudonym",
@@ -333,6 +337,10 @@ class Errands:
             "AND plan_id IN (SELECT value FROM json_each(?))"
         )
         return frozenset(str(row[0]) for row in self._connection.execute(query, (json.dumps([*plan_ids]),)))
+
+    def erased(self, plan_id: str) -> bool:
+        """Tell whether a plan is gone with its resident: nothing more is done for it."""
+        return self._erasures.erased(plan_id)
 
     def forget_plans(self, plan_ids: Iterable[str]) -> bool:
         """Forget plans and all that was to be done for them; tell whether there was any."""

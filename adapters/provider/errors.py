@@ -152,6 +152,16 @@ class ConfigInvalid(ProviderAdapterError):
     remedy = "Correct the key named; every key is described in adapters/provider/README.md."
 
 
+class ErasedMeanwhile(ProviderAdapterError):
+    """An erasure was followed while somebody's hands worked: nothing was written. Names nobody."""
+
+    code = "ERASED_MEANWHILE"
+    remedy = "Find out whether it was this person; only where they are to be known again, do the same again."
+
+    def __init__(self) -> None:
+        super().__init__("an erasure was followed at this moment, and nothing was written")
+
+
 class AlreadyRunning(ProviderAdapterError):
     """Another adapter works on the same state."""
 

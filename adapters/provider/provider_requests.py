@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from adapters.kit.erasures import Erasures
 from adapters.provider.codes import RequestOutcome
 from adapters.provider.deadlines import CHANGE_WORKING_DAYS, working_days_on
 from adapters.provider.desk import Verdict
-from adapters.provider.errors import Finding, MessageInvalid
+from adapters.provider.errors import ErasedMeanwhile, Finding, MessageInvalid
 from adapters.provider.mapping import assigned_products
 from adapters.provider.parts import read_envelope
 from adapters.provider.request_book import NewRequest, RequestState
@@ -47,8 +48,9 @@ class ProviderRequests:
     def send(self, message: Message) -> str:
         """Send a 315 or 317 and return its name in the outbox.
 
-        Raises MessageInvalid for one that breaks a rule, and the SDK's errors where the exchange, which gives
-        the pseudonym of somebody not known yet, is away.
+        Raises MessageInvalid for one that breaks a rule, ErasedMeanwhile where an erasure was followed
+        meanwhile, and the SDK's errors where the exchange, which gives the pseudonym of somebody not known
+        yet, is away.
         """
         if message.number == ASK:
             asked = read_assignment_request(message)
@@ -59,11 +61,15 @@ class ProviderRequests:
 
     def _send(self, message: Message, bsn: Bsn, references: list[str]) -> str:
         desk = self._desk
+        erasures = Erasures(desk.journal.connection)
+        before = erasures.followed
         # Of somebody we never had a 301 of, only the exchange knows who they are to us.
         pseudonym = desk.register.pseudonym(bsn) or desk.exchange.pseudonym(bsn).hex()
         identification = read_envelope(message).identification
         due = None if message.number == ASK else working_days_on(desk.today, CHANGE_WORKING_DAYS)
         with desk.journal.transaction():
+            if erasures.followed != before:
+                raise ErasedMeanwhile
             # Judged in the step in which it is written down: another hand may send at the same moment.
             findings = self._findings(message, pseudonym, bsn, references)
             if findings:

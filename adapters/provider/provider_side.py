@@ -94,6 +94,9 @@ class ProviderSide:
             found = self._assigning.assigned(asking, pseudonym)
         except Denied as denied:
             return self._denied(lines, known_as, "", waits=self._told_denied(denied))
+        if desk.errands.erased(found.plan_id):
+            # An answer from before the erasure, which came behind it: there is no such plan.
+            return self._denied(lines, known_as, "", waits=False)
         if found.denied is not None:
             return self._denied(lines, known_as, found.plan_id, waits=self._told_denied(found.denied))
         if found.refused is not None:

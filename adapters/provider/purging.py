@@ -136,6 +136,8 @@ class Purging:
                 desk.about.forget(pseudonym)
                 desk.held.forget(pseudonym)
                 desk.register.files_gone(pseudonym)
+            # What comes behind it, of these plans or through somebody's hands just now, is not written.
+            self._erasures.follow(plans if asked.of_resident else ())
             if desk.errands.forget_plans(plans) or people:
                 self._erasures.begin(asked.erasure_id)
 

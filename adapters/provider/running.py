@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from adapters.kit.ending import told_to_end
 from adapters.kit.enduring import Enduring, Light
+from adapters.kit.erasures import Erasures
 from adapters.provider.apart import behind
 from adapters.provider.assigned_care import AssignedCare
 from adapters.provider.config import Side
 from adapters.provider.desk import LOCAL, Surroundings, limits_of
 from adapters.provider.errands import Errands
-from adapters.provider.errors import ConfigInvalid
+from adapters.provider.errors import ConfigInvalid, ErasedMeanwhile
 from adapters.provider.exchange_port import SdkExchange
 from adapters.provider.holding import Holding
 from adapters.provider.http_door import Listening
@@ -165,7 +166,7 @@ def once(config: Config, log: AdapterLog) -> None:
 def register(config: Config, person: RegisteredPerson) -> bool:
     """Put a person in the municipality's register; return whether their case is known to the exchange.
 
-    The same person again replaces what was known. Raises the SDK's errors.
+    The same person again replaces what was known. Raises ErasedMeanwhile, the SDK's errors.
     """
     if config.side is not Side.MUNICIPALITY:
         raise ConfigInvalid("only the municipality registers people; a provider learns of them by 301")
@@ -180,7 +181,13 @@ def register(config: Config, person: RegisteredPerson) -> bool:
 
 
 def keep_person(exchange: ExchangePort, journal: Journal, person: RegisteredPerson) -> bool:
-    """Write a person down under our pseudonym, with their plan where there is one."""
+    """Write a person down under our pseudonym, with their plan where there is one.
+
+    Raises ErasedMeanwhile where an erasure was followed since this began, whoever it was of: before it this
+    person was known, and that they are to be known after it nobody has decided yet. The SDK's errors.
+    """
+    erasures = Erasures(journal.connection)
+    before = erasures.followed
     blinded = exchange.pseudonym(person.resident.bsn)
     pseudonym = blinded.hex()
     try:
@@ -191,6 +198,8 @@ def keep_person(exchange: ExchangePort, journal: Journal, person: RegisteredPers
     residents, care, errands = Register(journal), AssignedCare(journal), Errands(journal)
     requests = RequestBook(journal)
     with journal.transaction():
+        if erasures.followed != before or erasures.erased(plan_id):
+            raise ErasedMeanwhile
         residents.remember(pseudonym, person.resident)
         requests.link(pseudonym, person.resident.bsn)
         care.keep_contacts(pseudonym, write_contacts(person.contacts))

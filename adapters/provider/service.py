@@ -76,7 +76,9 @@ class Service:
         with self._desk.journal.transaction():
             if happening.position <= self.cursor:
                 return
-            if not self._rectifying.notice(happening):
+            # What comes behind an erasure that was followed is of nobody.
+            erased = self._desk.errands.erased(happening.plan_id)
+            if not erased and not self._rectifying.notice(happening):
                 self._party.notice(happening)
             self._desk.journal.advance(FOLLOWED, happening.position)
 

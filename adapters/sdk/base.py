@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from adapters.sdk.batches import parts_of
 from adapters.sdk.calls import draw_request_id
-from adapters.sdk.keeping import plan_of
+from adapters.sdk.keeping import subject_of
 from adapters.sdk.patience import Attempts
 from adapters.sdk.services import Services
 from adapters.sdk.signing import require_own
@@ -114,7 +114,7 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
     def _kept(self, rpc: Rpc[Any, Any], request: Message, answer: Any) -> object:  # noqa: ANN401 -- any rpc's answer
         """Return an answer, once its receipt is kept. Raises what the book raises."""
         if self.receipts is not None and rpc.is_command and answer.HasField("receipt"):
-            self.receipts.keep(answer.receipt, rpc.path, plan_of(request, answer))
+            self.receipts.keep(answer.receipt, rpc.path, subject_of(request, answer))
         return answer
 
     def _parts(self, batch: Batch) -> Iterator[Part]:

@@ -40,6 +40,12 @@ class PurgeAsked:
     plan_ids: tuple[str, ...]
     categories: frozenset[str] = frozenset()
     case_ids: tuple[str, ...] = ()
+    asked_ms: int = 0  # since 1970; what was recorded later is not of it
+
+    @property
+    def of_resident(self) -> bool:
+        """Tell whether the resident is gone: these ids are never given again, as those of a part may be."""
+        return not self.categories
 
     @property
     def whole(self) -> bool:
@@ -114,13 +120,21 @@ async def purge_async(client: AsyncExchangeClient, forget: Callable[[PurgeAsked]
 def _expect(receipts: ReceiptKeeper, asked: Iterable[PurgeAsked]) -> None:
     for one in asked:
         # Of a part: a receipt tells of no category that is erased apart.
-        if one.whole:
-            receipts.expect(one.erasure_id, one.plan_ids)
+        if one.of_resident:
+            receipts.expect(one.erasure_id, (*one.plan_ids, *one.case_ids))
+        elif one.whole:
+            receipts.expect(one.erasure_id, one.plan_ids, until_ms=one.asked_ms)
 
 
 def _asked(told: Iterable[PurgeRequest]) -> list[PurgeAsked]:
     return [
-        PurgeAsked(one.erasure_id, _of_kind("plan-", one), frozenset(one.categories), _of_kind("case-", one))
+        PurgeAsked(
+            one.erasure_id,
+            _of_kind("plan-", one),
+            frozenset(one.categories),
+            _of_kind("case-", one),
+            one.request_time.ToMilliseconds(),
+        )
         for one in told
     ]
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
+from adapters.kit.erasures import Erasures
 from adapters.kit.journal import PARK_AFTER_MS, is_due, wait_before_retry_ms
 from adapters.kit.refusals import TOO_LONG, Refusals
 from adapters.kit.steps import fold_log, step
@@ -65,7 +66,6 @@ CREATE TABLE IF NOT EXISTS restrictions (
   plan_id TEXT NOT NULL, purpose TEXT NOT NULL, restriction_id TEXT NOT NULL,
   PRIMARY KEY (plan_id, purpose, restriction_id)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS erasing (erasure_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS request_namespace (
   one INTEGER PRIMARY KEY CHECK (one = 1), random BLOB NOT NULL CHECK (length(random) = 16)
 ) STRICT;
@@ -105,6 +105,7 @@ class Journal:
         self.connection.executescript(_SCHEMA)
         self._requests: Final = self._request_namespace()
         self.refusals: Final = Refusals(self.connection)
+        self.erasures: Final = Erasures(self.connection, seal.name)
 
     def _request_namespace(self) -> UUID:
         # The first one to write wins, and everybody reads what is written.
@@ -193,10 +194,14 @@ class Journal:
     def told(self, pull: Pull, plan_id: str, decision_id: str, told: bytes, domains: Iterable[str]) -> bool:
         """Keep what Suwinet told and what is to be written because of it; tell whether it is news.
 
-        In one step. What is the same as the last time that was written is not written again.
+        In one step. What is the same as the last time that was written is not written again. Of a plan whose
+        erasure was followed nothing is kept, and the order is forgotten.
         """
         digest = self.sealing.name(told + plan_id.encode())
         with self.transaction():
+            if self.erasures.erased(plan_id):
+                self.forget(pull.number)
+                return False
             news = digest != pull.digest
             self.connection.execute(
                 "UPDATE pulls SET state = 'told', plan_id = ?, decision_id = ?, told = ?, attempts = 0, "
@@ -359,21 +364,6 @@ class Journal:
     def forget(self, number: int) -> None:
         """Forget an order whole."""
         self.connection.execute("DELETE FROM pulls WHERE number = ?", (number,))
-
-    def begin_erasing(self, erasure_id: str) -> None:
-        """Note that something is held of what is to be erased: so it is said after a kill, too."""
-        self.connection.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (erasure_id,))
-
-    def is_erasing(self, erasure_id: str) -> bool:
-        """Tell whether an erasure began here that was not answered yet."""
-        found = self.connection.execute(
-            "SELECT 1 FROM erasing WHERE erasure_id = ?", (erasure_id,)
-        ).fetchone()
-        return found is not None
-
-    def end_erasing(self, erasure_id: str) -> None:
-        """Forget an erasure that was answered."""
-        self.connection.execute("DELETE FROM erasing WHERE erasure_id = ?", (erasure_id,))
 
     def forget_plans(self, plan_ids: Iterable[str]) -> None:
         """Forget every order about these plans, of whatever purpose, and what was noted of them."""

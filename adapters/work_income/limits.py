@@ -19,10 +19,11 @@ from adapters.work_income.journal import TOLD_SO
 from adapters.work_income.services import SERVICES_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from adapters.kit.restrictions import RestrictionTold
     from adapters.sdk.logs import AdapterLog
+    from adapters.sdk.purges import PurgeAsked
     from adapters.work_income.config import Config
     from adapters.work_income.drafts import Drafts
     from adapters.work_income.exchange_port import ExchangePort
@@ -137,23 +138,26 @@ class Restraints:
     def _purge(self, _now_ms: int) -> bool:
         found = self._exchange.purges.asked()
         for asked in found:
-            erased = asked.concerns(HELD) and self._erase(asked.erasure_id, asked.plan_ids)
+            erased = asked.concerns(HELD) and self._erase(asked)
             if self._config.answers == BY_PERSON:
                 self._by_person("purge_for_a_person")
                 continue
             self._exchange.purges.answer(asked.erasure_id, erased=erased)
-            self._journal.end_erasing(asked.erasure_id)
+            self._journal.erasures.end(asked.erasure_id)
             self._log.info("purged" if erased else "nothing_to_purge")
         return bool(found)
 
-    def _erase(self, erasure_id: str, plan_ids: Iterable[str]) -> bool:
+    def _erase(self, asked: PurgeAsked) -> bool:
         """Erase all about these plans; tell whether there was anything, now or before a kill."""
-        journal, drafts, plans = self._journal, self._drafts, tuple(plan_ids)
+        journal, drafts, plans = self._journal, self._drafts, asked.plan_ids
         if journal.holds(plans) or journal.wrote_to(plans) or drafts.holds(plans):
-            journal.begin_erasing(erasure_id)
+            journal.erasures.begin(asked.erasure_id)
         drafts.erase(plans)
-        journal.forget_plans(plans)
-        erasing = journal.is_erasing(erasure_id)
+        with journal.transaction():
+            journal.forget_plans(plans)
+            # What comes behind it is not written.
+            journal.erasures.follow(plans if asked.of_resident else ())
+        erasing = journal.erasures.begun(asked.erasure_id)
         if erasing:
             journal.fold_log()
         return erasing

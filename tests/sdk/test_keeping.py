@@ -14,6 +14,7 @@ from adapters.sdk.errors import ReceiptRefused
 from adapters.sdk.purges import PurgeAsked, confirm, list_asked, purge, purge_async
 from exchange.v1.common_pb2 import Receipt
 from exchange.v1.plan_service_pb2 import GetPlanResponse, SetGoalResponse
+from exchange.v1.representation_service_pb2 import RecordRepresentativeResponse
 from exchange.v1.resident_rights_service_pb2 import (
     PURGE_OUTCOME_ERASED,
     PURGE_OUTCOME_NOTHING_KEPT,
@@ -141,3 +142,29 @@ async def test_the_asyncio_client_does_the_same(
     assert kept(book, PLAN) == []
     told: Any = exchange.requests["ConfirmPurge"][0]
     assert told.outcome == PURGE_OUTCOME_ERASED
+
+
+def test_a_late_receipt_of_a_resident_who_was_erased_is_not_kept_by_plan_or_case(
+    exchange: FakeExchange, client: ExchangeClient, book: ReceiptsKept
+) -> None:
+    exchange.on("RecordRepresentative", lambda *_: RecordRepresentativeResponse())
+    part = PurgeRequest(erasure_id="e-2", subjects=["plan-p-2", "case-c-2"], categories=["WMO-PLAN"])
+    part.request_time.FromSeconds(4_000_000_000)
+    whole = PurgeRequest(erasure_id="e-1", subjects=["plan-p-1", "case-c-1"])
+    exchange.on("ListPurgeRequests", lambda *_: ListPurgeRequestsResponse(purge_requests=[whole, part]))
+    keeping = client.with_receipts(book)
+
+    def record() -> None:
+        for number in (1, 2, 3):
+            keeping.plan.set_goal(plan_id=f"p-{number}")
+            keeping.representation.record_representative(case_id=f"c-{number}")
+
+    record()
+    assert all(len(kept(book, one)) == 1 for one in ("p-1", "c-1", "p-2", "c-2", "p-3", "c-3"))
+    told = list_asked(keeping)
+    assert [(one.of_resident, one.asked_ms) for one in told] == [(True, 0), (False, 4_000_000_000_000)]
+    assert [one for one in ("p-1", "c-1", "p-2") if kept(book, one)] == []
+    record()
+    # Of the part its plan went, up to a moment that lies ahead; who it is about did not.
+    assert [one for one in ("p-1", "c-1", "p-2") if kept(book, one)] == []
+    assert [len(kept(book, one)) for one in ("c-2", "p-3", "c-3")] == [2, 2, 2]

@@ -11,13 +11,14 @@ from adapters.kit.rectifications import RectifiedTold
 from adapters.kit.refusals import TOO_LONG
 from adapters.kit.restrictions import RestrictionTold
 from adapters.sdk.bsn import Bsn
+from adapters.sdk.purges import PurgeAsked
 from adapters.simulators.suwinet import people
 from adapters.work_income.errors import SuwinetUnavailable
 from adapters.work_income.journal import DONE, DUE, RESTRICTED, TOLD
 from adapters.work_income.limits import LOOK_EVERY_MS
 from adapters.work_income.services import INCOME
 from exchange.v1.common_pb2 import Purpose
-from tests.work_income.papers import OTHER_BSN
+from tests.work_income.papers import BSN, OTHER_BSN
 from tests.work_income.test_service import FOR_RIGHT, FOR_WORK
 from tests.work_income.world import PLAN, RIGHT, WORK, Adapter, Clock, World, erasure_of, tell
 
@@ -304,6 +305,36 @@ def test_an_erasure_reaches_what_was_set_aside(adapter: Adapter, world: World) -
     assert (world.held().purged, aside(adapter)) == ({"e-1": True}, [])
     assert sum(adapter.journal.counts().values()) == 0
     assert PLAN.encode() not in adapter.config.journal.read_bytes()
+
+
+def test_a_permit_from_before_the_erasure_writes_nothing_behind_it(adapter: Adapter, world: World) -> None:
+    tell(world, erasure_of("e-1", PLAN))
+    look(adapter)
+    # A node that is behind names the plan still.
+    commands = world.held().commands
+    adapter.order(FOR_WORK, "again.json")
+    adapter.work(3)
+    assert (adapter.names("drafts"), world.held().commands) == ([], commands)
+    assert sum(adapter.journal.counts().values()) == 0
+    adapter.journal.fold_log()
+    held = adapter.config.journal.read_bytes()
+    assert (PLAN.encode() in held, BSN.encode() in held) == (False, False)
+    # Who came back has another plan.
+    back = world.held()
+    back.plan_of[BSN] = "plan-2"
+    world.save(back)
+    adapter.order(FOR_WORK, "back.json")
+    adapter.work(3)
+    assert adapter.names("drafts") == [f"plan-2-{WORK}.json"]
+
+
+def test_of_a_part_that_was_erased_the_plan_is_filled_in_anew(adapter: Adapter, world: World) -> None:
+    tell(world, PurgeAsked("e-1", (PLAN,), frozenset({"INKOMEN"})))
+    look(adapter)
+    assert (world.held().purged, adapter.names("drafts")) == ({"e-1": True}, [])
+    adapter.order(FOR_WORK, "again.json")
+    adapter.work(3)
+    assert adapter.names("drafts") == [DRAFT]
 
 
 def test_a_draft_nobody_took_is_erased_after_its_time(adapter: Adapter) -> None:
