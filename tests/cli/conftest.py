@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pytest
+import typer
 
 from exchange.cli import __main__ as root
 from exchange.settings import ENV_OTHERS, ENV_PREFIX, throw_away_settings
@@ -15,6 +17,7 @@ from exchange.wiring.ledger import open_ledger
 from tests.wiring.shards import history
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from exchange.settings import Settings
@@ -42,8 +45,16 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@cache
+def put_together() -> Callable[[], object]:
+    """Return all nouns as one command: made once, where a shell makes it each time."""
+    return typer.main.get_command(root.app)
+
+
 @pytest.fixture
 def exchange(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    monkeypatch.setattr(root, "app", put_together())
+
     def run(*words: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["exchange", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
