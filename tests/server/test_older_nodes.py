@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from exchange.server.nodes.errors import HolderOlder
+from exchange.server.nodes.line import Lines
 from exchange.server.status import status_of
 from tests.server.node_houses import (
     NEW_STREAM,
@@ -61,3 +62,23 @@ async def test_a_call_that_a_newer_node_may_have_done_is_not_said_to_be_unknown(
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert b"OUTCOME_UNKNOWN" in details(error)
     assert holder.echo.calls == []
+
+
+async def test_a_node_that_does_not_tell_whether_it_holds_the_shard_counts_while_its_line_stands(
+    files: Files,
+) -> None:
+    server = grpc.aio.server()
+    mine = files.node
+    secrets = grpc.ssl_server_credentials(
+        [(mine.key, mine.certificate)], root_certificates=mine.authorities, require_client_auth=True
+    )
+    address = f"127.0.0.1:{server.add_secure_port('127.0.0.1:0', secrets)}"
+    await server.start()
+    lines = Lines(mine)
+    try:
+        assert await lines.holds(address, 20)
+        await server.stop(0)
+        assert not await lines.holds(address, 0.2)
+    finally:
+        await server.stop(0)
+        await lines.close()
