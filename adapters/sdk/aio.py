@@ -15,7 +15,7 @@ import grpc
 from adapters.sdk.base import TIMEOUT_S, Client, Connection, Outgoing, calling
 from adapters.sdk.batches import SEND_COMMANDS
 from adapters.sdk.calls import SUBSCRIBE, Awaiting, Rpc
-from adapters.sdk.errors import refused_from
+from adapters.sdk.errors import ExchangeRefused, refused_from
 from adapters.sdk.line import Line
 from adapters.sdk.patience import Patience
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from adapters.sdk.batches import Batch
+    from adapters.sdk.batches import Batch, Part
     from adapters.sdk.credentials import Credentials
-    from adapters.sdk.errors import ExchangeRefused, FailedCall
+    from adapters.sdk.errors import FailedCall
     from adapters.sdk.tokens import Person
     from exchange.v1.subscription_service_pb2 import SubscribeRequest, SubscribeResponse
 
@@ -80,38 +80,63 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
     async def send_batch(self, batch: Batch) -> None:
         """Send what was collected, in as few messages as it takes; each command tells its own end.
 
-        `timeout_s` bounds each message with its retries. Raises CertificateExpired, PersonMissing, and what
-        the book of receipts raises: what has no end then, or was not kept, goes when the batch is sent again.
+        `timeout_s` bounds each message with its retries. What a node of a version before does not know as a
+        batch goes by calls of their own, each with the same end. Raises CertificateExpired, PersonMissing,
+        and what the book of receipts raises: what has no end then, or was not kept, goes when sent again.
         """
         for part in self._parts(batch):
-            attempts, trace = self._attempts(), self._trace()
-            while True:
-                line, channel = self._connection.current
-                metadata = (*line.metadata(SEND_COMMANDS, self._person), trace)
-                call: Any = channel.unary_unary(SEND_COMMANDS.path, **calling(SEND_COMMANDS))
-                try:
-                    answer = await call(part.message(line), timeout=attempts.left_s(), metadata=metadata)
-                except grpc.aio.AioRpcError as error:
-                    again = part.failed(refused_by_async(error), attempts)
-                else:
-                    again = part.answered(answer, attempts)
-                if again is None:
-                    break
-                await asyncio.sleep(again)
+            if not (self._connection.taking.worth_asking() and await self._together(part)):
+                await self._one_by_one(part)
+
+    async def _together(self, part: Part) -> bool:
+        """Send a message; tell whether it is known there."""
+        attempts, trace, taking = self._attempts(), self._trace(), self._connection.taking
+        again: float | None = 0.0
+        while again is not None:
+            await asyncio.sleep(again)
+            line, channel = self._connection.current
+            metadata = (*line.metadata(SEND_COMMANDS, self._person), trace)
+            call: Any = channel.unary_unary(SEND_COMMANDS.path, **calling(SEND_COMMANDS))
+            try:
+                answer = await call(part.message(line), timeout=attempts.left_s(), metadata=metadata)
+            except grpc.aio.AioRpcError as error:
+                refused = refused_by_async(error)
+                if self._goes_alone(refused, part):
+                    return False
+                again = part.failed(refused, attempts)
+            else:
+                taking.taken()
+                again = part.answered(answer, attempts)
+        return True
+
+    async def _one_by_one(self, part: Part) -> None:
+        """Send what is left of a message by calls of their own; `timeout_s` bounds each."""
+        for one in part.one_by_one(self._person):
+            try:
+                raw = await self._asked(one.command.rpc, one.outgoing, None)
+            except ExchangeRefused as refused:
+                one.command.settle(None, refused)
+            else:
+                part.answered_alone(one, raw)
 
     async def _send(self, rpc: Rpc[Any, Any], request: Message) -> object:
         outgoing = Outgoing(rpc, request, self._person)
+        answer = await self._asked(rpc, outgoing, rpc.answer.FromString)
+        return self._kept(rpc, request, outgoing.accepted(answer))
+
+    async def _asked(
+        self, rpc: Rpc[Any, Any], outgoing: Outgoing, read: Callable[[bytes], Any] | None
+    ) -> Any:  # noqa: ANN401 -- what `read` makes of it, or bytes
+        """Return the answer of one call with its retries. Raises ExchangeRefused."""
         attempts, trace = self._attempts(), self._trace()
         while True:
             line, channel = self._connection.current
             metadata = (*outgoing.metadata(line), trace)
-            call: Any = channel.unary_unary(rpc.path, response_deserializer=rpc.answer.FromString)
+            call: Any = channel.unary_unary(rpc.path, response_deserializer=read)
             try:
-                answer = await call(outgoing.raw, timeout=attempts.left_s(), metadata=metadata)
+                return await call(outgoing.raw, timeout=attempts.left_s(), metadata=metadata)
             except grpc.aio.AioRpcError as error:
                 refused = refused_by_async(error, outgoing.request_id)
-            else:
-                return self._kept(rpc, request, outgoing.accepted(answer))
             await asyncio.sleep(attempts.wait_before_next(refused))
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from adapters.sdk.batches import parts_of
 from adapters.sdk.calls import draw_request_id
+from adapters.sdk.errors import CallUnknown
 from adapters.sdk.keeping import subject_of
+from adapters.sdk.one_by_one import Taking
 from adapters.sdk.patience import Attempts
 from adapters.sdk.services import Services
 from adapters.sdk.signing import require_own
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from adapters.sdk.batches import Batch, Part
     from adapters.sdk.calls import Rpc
     from adapters.sdk.credentials import Credentials
+    from adapters.sdk.errors import ExchangeRefused
     from adapters.sdk.keeping import ReceiptKeeper
     from adapters.sdk.line import Line
+    from adapters.sdk.logs import AdapterLog
     from adapters.sdk.patience import Patience
     from adapters.sdk.signing import Signature
     from adapters.sdk.tokens import Person
@@ -46,11 +50,13 @@ class Connection(Generic[_Channel]):
         self._open_channel: Final = open_channel
         self._opened: Final[list[_Channel]] = []
         self.current = self._open(line)
+        self.taking: Final = Taking(line.now)
 
     def rotate(self, credentials: Credentials) -> None:
         """Open a channel with other credentials; calls and streams under way end on the old one."""
         # Replaced whole, so that nobody ever sees half of a rotation.
         self.current = self._open(self.current[0].renewed(credentials))
+        self.taking.opened_anew()
 
     def channels(self) -> list[_Channel]:
         """Return every channel, to be closed; old ones stay open till then, one for each rotation."""
@@ -78,10 +84,18 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
         self._patience: Final = patience
         self._traceparent = ""
         self.receipts: ReceiptKeeper | None = None
+        self._log: AdapterLog | None = None
 
     def with_receipts(self, receipts: ReceiptKeeper) -> Self:
         """Return a client on the same connection that keeps the receipt of each of its commands."""
         return self._sibling(receipts=receipts)
+
+    def with_log(self, log: AdapterLog) -> Self:
+        """Return a client on the same connection that says there what a person should know of it.
+
+        Without it that is said on standard error.
+        """
+        return self._sibling(_log=log)
 
     def with_person(self, person: Person) -> Self:
         """Return a client for another person on the same connection; closing either closes both."""
@@ -120,6 +134,13 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
     def _parts(self, batch: Batch) -> Iterator[Part]:
         """Yield the messages of a batch."""
         return parts_of(batch, self._person, Outgoing, self._kept)
+
+    def _goes_alone(self, refused: ExchangeRefused, part: Part) -> bool:
+        """Tell whether the other end knows no batch: what is left of it goes one by one, which is said."""
+        if not isinstance(refused, CallUnknown):
+            return False
+        self._connection.taking.unknown(refused, part.left, self._log)
+        return True
 
     def _attempts(self) -> Attempts:
         return Attempts(self._patience, self._timeout_s)

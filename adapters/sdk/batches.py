@@ -4,7 +4,8 @@
 Promises: each command is signed as if it went alone and goes out as the same bytes at each attempt, under
 a request id drawn once; only those the exchange calls temporary are tried again; an answer is given only with
 the receipt of what was signed. Those on one plan or one case are done in the order they were collected in:
-what comes behind one that may still be done is not sent, in whichever message.
+what comes behind one that may still be done is not sent, in whichever message. A node of a version before,
+which knows no batch, is sent what is left of it one by one, with the same ends: `one_by_one.py`.
 Source: protos/exchange/v1/batch_service.proto; AIP-155 (request ids).
 """
 
@@ -22,6 +23,7 @@ from google.rpc.status_pb2 import Status
 from adapters.sdk.calls import Collecting, Rpc
 from adapters.sdk.errors import ExchangeRefused, ReceiptRefused, SdkError, Unavailable, refused_from
 from adapters.sdk.line import MESSAGE_BYTES_MAX
+from adapters.sdk.one_by_one import refused_in_batch
 from adapters.sdk.patience import can_be_retried
 from adapters.sdk.services import Services
 from exchange.v1.batch_service_pb2 import BatchedCommand, SendCommandsRequest, SendCommandsResponse
@@ -97,7 +99,7 @@ class Batch(Services[Collecting]):
         return one
 
 
-class _Waiting(NamedTuple):
+class Waiting(NamedTuple):
     """A command without an end."""
 
     command: Collected[Any]
@@ -111,7 +113,7 @@ class Part:
         self, commands: Sequence[tuple[Collected[Any], Outgoing]], kept: Callable[..., object]
     ) -> None:
         """`kept` is what a client does with an answer before it is given."""
-        self._waiting = [_Waiting(*one) for one in commands]
+        self._waiting = [Waiting(*one) for one in commands]
         self._kept: Final = kept
 
     def message(self, line: Line) -> SendCommandsRequest:
@@ -137,8 +139,8 @@ class Part:
             short = AnswerUnreadable("the exchange answered another number of commands than it was sent")
             self._end([(one, short) for one in self._waiting])
             return None
-        again: list[tuple[_Waiting, ExchangeRefused]] = []
-        answers: list[tuple[_Waiting, object]] = []
+        again: list[tuple[Waiting, ExchangeRefused]] = []
+        answers: list[tuple[Waiting, object]] = []
         for one, outcome in zip(self._waiting, answer.outcomes, strict=True):
             if outcome.WhichOneof("outcome") == "response":
                 answers += self._accepted(one, outcome.response)
@@ -171,7 +173,39 @@ class Part:
             self._end([(one, refused) for one in self._waiting])
             return None
 
-    def _accepted(self, one: _Waiting, raw: bytes) -> list[tuple[_Waiting, object]]:
+    @property
+    def left(self) -> int:
+        """Return how many commands have no end yet."""
+        return len(self._waiting)
+
+    def one_by_one(self, person: Person | None) -> Iterator[Waiting]:
+        """Yield each command to be sent by a call of its own; its end is given before the next is taken.
+
+        Each is told what a batch would have told it: what a batch does not take, what is behind one that may
+        still be done, and all that is left once nobody answers, are not sent.
+        """
+        held: dict[str, SdkError] = {}
+        nobody: SdkError | None = None
+        while self._waiting:
+            one = self._waiting[0]
+            command, request_id = one.command, one.outgoing.request_id
+            why = refused_in_batch(command.rpc, command.request, person, request_id)
+            why_not = why or nobody or held.get(command.order)
+            if why_not is None:
+                yield one
+            else:
+                command.settle(None, _told_again(why_not, request_id))
+            if _is_silence(command.refused):
+                nobody = command.refused
+            held |= _held_back([command])
+            del self._waiting[0]
+
+    def answered_alone(self, one: Waiting, raw: bytes) -> None:
+        """Take the answer to a command sent by a call of its own. Raises what the book of receipts raises."""
+        for _, given in self._accepted(one, raw):
+            self._keep(one.command, given)
+
+    def _accepted(self, one: Waiting, raw: bytes) -> list[tuple[Waiting, object]]:
         """Return an answer that is to be kept, where it is one of what was sent."""
         try:
             return [(one, one.outgoing.accepted(one.command.rpc.answer.FromString(raw)))]
@@ -184,7 +218,7 @@ class Part:
     def _keep(self, command: Collected[Any], given: object) -> None:
         command.settle(self._kept(command.rpc, command.request, given), None)
 
-    def _end(self, refused: Iterable[tuple[_Waiting, SdkError]]) -> None:
+    def _end(self, refused: Iterable[tuple[Waiting, SdkError]]) -> None:
         for one, why in refused:
             one.command.settle(None, why)
         self._waiting = []
@@ -237,6 +271,11 @@ def _told_again(refused: SdkError, request_id: str) -> SdkError:
     if isinstance(refused, ExchangeRefused):
         return type(refused)(replace(refused.refusal, request_id=request_id))
     return refused
+
+
+def _is_silence(refused: SdkError | None) -> bool:
+    """Tell whether no exchange answered: it would be the end of a whole message."""
+    return isinstance(refused, Unavailable) and not refused.reason
 
 
 class _Refusal(NamedTuple):

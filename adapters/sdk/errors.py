@@ -162,6 +162,10 @@ class ServerFault(ExchangeRefused):
     """The exchange failed or does not know this call: report the request id to its operator."""
 
 
+class CallUnknown(ServerFault):
+    """The node that was asked is of a version that does not know this call; it did nothing."""
+
+
 class Unavailable(ExchangeRefused):
     """Not now: the same request, with the same request id, can succeed later."""
 
@@ -202,6 +206,7 @@ _BY_CODE: Final[dict[grpc.StatusCode, type[ExchangeRefused]]] = {
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: OutcomeUnknown,
     grpc.StatusCode.CANCELLED: OutcomeUnknown,
+    grpc.StatusCode.UNIMPLEMENTED: CallUnknown,
 }
 _BY_REASON: Final[dict[str, type[ExchangeRefused]]] = {
     "REQUEST_ID_REUSED": RequestIdReused,

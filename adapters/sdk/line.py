@@ -58,6 +58,10 @@ class Line:
             raise CredentialsInvalid("renewed credentials are of another organisation")
         return Line(self.target, credentials, self.server_name, self._clock)
 
+    def now(self) -> float:
+        """Return the time, in seconds since 1970."""
+        return self._clock()
+
     def channel_credentials(self) -> grpc.ChannelCredentials:
         """Return the credentials of a mutual TLS channel."""
         mine = self.credentials

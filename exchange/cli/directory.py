@@ -71,13 +71,17 @@ def serve(
     log_file: Annotated[
         Path | None, typer.Option(help="File for log lines; standard error where left out.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(help="Port for metrics on loopback; 0 for any, off where left out.", min=0, max=65535),
+    ] = None,
 ) -> None:
     """Take the checkpoints that logs hand over, each proved to add to the one before, until told to stop."""
 
     def told(url: str) -> None:
         typer.echo(f"The directory listens on {url}; Ctrl+C stops it.", err=True)
 
-    stand = Stand(data, logs, host, port, certificate, key, log_file)
+    stand = Stand(data, logs, host, port, certificate, key, log_file, metrics_port)
     serve_directory(stand, told if sys.stderr.isatty() else None)
 
 

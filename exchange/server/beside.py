@@ -1,4 +1,4 @@
-"""Numbers of a process beside the service: a witness, the second party, a console that stands alone.
+"""Numbers of a process beside the service: a witness, a directory, the second party, a console alone.
 
 Promises: as those of the service, on loopback, from memory, without a person, an organisation or a log's
 name: what is counted is how requests ended, by a word from a list that is known before the first of them.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from exchange.server.web.door import App
 
-WITNESS, SECOND_PARTY, CONSOLE = "witness", "second_party", "console"
+WITNESS, DIRECTORY, SECOND_PARTY, CONSOLE = "witness", "directory", "second_party", "console"
 COSIGNED: Final = "COSIGNED"
 # How a page ended, by the first digit of its status: an address is never counted by itself.
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
@@ -44,6 +44,10 @@ class Beside:
         self._watch(
             "exchange_witness_cosigned_seconds", "When a checkpoint was cosigned last, Unix time.", last
         )
+
+    def watch_taken(self, last: Callable[[], float]) -> None:
+        """Let a gauge read when a directory took something last, Unix time; at first, when it started."""
+        self._watch("exchange_directory_taken_seconds", "When a checkpoint was taken last, Unix time.", last)
 
     def watch_certificate(self, end: Callable[[], float]) -> None:
         """Let a gauge read when the certificate of the door ends, Unix time."""

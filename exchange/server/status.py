@@ -91,6 +91,9 @@ TABLE: Final[dict[str, Row]] = {
     ),
     "DRAINING": Row(_C.UNAVAILABLE, "De dienst stopt. Probeer het zo opnieuw."),
     "HOLDER_AWAY": Row(_C.UNAVAILABLE, _LATER),
+    "HOLDER_OLDER": Row(
+        _C.UNIMPLEMENTED, "De dienst wordt vernieuwd en kan dit nog niet. Er is niets vastgelegd."
+    ),
     "OUTCOME_UNKNOWN": Row(
         _C.UNAVAILABLE, "De verbinding viel weg. Vraag met hetzelfde verzoeknummer wat er is vastgelegd."
     ),

@@ -17,6 +17,7 @@ from exchange.ledger.directory_door import DirectoryDoor
 from exchange.ledger.evidence import EvidenceFolder
 from exchange.ledger.integrator import Integrator
 from exchange.ledger.note import NOTE_BYTES_MAX
+from exchange.server.beside import DIRECTORY
 from exchange.server.web.directory import directory_app
 from exchange.settings import throw_away_settings
 from exchange.wiring.core import utc_now
@@ -24,7 +25,7 @@ from exchange.wiring.holding import held, looping, private_files
 from exchange.wiring.ledger import ORIGIN, Ledger, open_ledger, start_ledger
 from exchange.wiring.places import noted
 from exchange.wiring.published import ledger_folder
-from exchange.wiring.witness import Stand, StandDoor, read_policy, serve_stand, stand_tls
+from exchange.wiring.witness import Stand, StandDoor, numbers_of, read_policy, serve_stand, stand_tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -116,8 +117,12 @@ def serve_directory(stand: Stand, told: Callable[[str], None] | None = None) -> 
         taking = DirectoryDoor(directory, policy, integrator.integrate, utc_now)
         # What was taken before a death, and not published.
         integrator.integrate()
+        beside, count = numbers_of(stand, DIRECTORY)
         door = StandDoor(
-            stand.data / READY_FILE, ledger.signer.vkey, lambda log: directory_app(taking, ledger.tiles, log)
+            stand.data / READY_FILE,
+            ledger.signer.vkey,
+            lambda log: directory_app(taking, ledger.tiles, log, count),
+            beside,
         )
         with looping() as runner:
             runner.run(serve_stand(stand, door, tls, told))

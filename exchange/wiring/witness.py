@@ -26,7 +26,7 @@ from exchange.ledger.note import Cosigner
 from exchange.ledger.witness import Outcome, Witness
 from exchange.ledger.witness_store import WitnessStore
 from exchange.logs import open_log
-from exchange.server.beside import WITNESS, Beside
+from exchange.server.beside import DIRECTORY, WITNESS, Beside
 from exchange.server.web.door import WebDoor, server_tls
 from exchange.server.web.witness import OUTCOMES, witness_app
 from exchange.settings import LOOPBACK
@@ -130,23 +130,23 @@ def serve_witness(stand: Stand, told: Callable[[str], None] | None = None) -> No
         cosigner = open_key(stand.data)
         with closing(_store_in(stand.data)) as store:
             witness = Witness(cosigner, logs, store, EvidenceFolder(stand.data / EVIDENCE), utc_now)
-            beside, count = _numbers(stand)
+            beside, count = numbers_of(stand, WITNESS)
             door = StandDoor(
                 stand.data / READY_FILE, cosigner.vkey, lambda log: witness_app(witness, log, count), beside
             )
             runner.run(serve_stand(stand, door, tls, told))
 
 
-def _numbers(stand: Stand) -> tuple[Beside, Callable[[str], None]]:
-    """Return what tells the numbers of a witness, and what counts one answer of it."""
-    beside, last = Beside(WITNESS, OUTCOMES), [utc_now().timestamp()]
+def numbers_of(stand: Stand, process: str) -> tuple[Beside, Callable[[str], None]]:
+    """Return what tells the numbers of a witness, or of a directory, and what counts one answer of it."""
+    beside, last = Beside(process, OUTCOMES), [utc_now().timestamp()]
 
     def count(outcome: str) -> None:
         beside.count(outcome)
         if outcome == Outcome.COSIGNED.name:
             last[0] = utc_now().timestamp()
 
-    beside.watch_cosigned(lambda: last[0])
+    (beside.watch_taken if process == DIRECTORY else beside.watch_cosigned)(lambda: last[0])
     if stand.certificate is not None:
         end = end_of_file(stand.certificate).timestamp()
         beside.watch_certificate(lambda: end)

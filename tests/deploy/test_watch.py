@@ -95,9 +95,10 @@ def told_by_a_front() -> set[str]:
 
 
 def told_beside() -> set[str]:
-    """Return the names of what a witness tells, the second party and a console alone."""
+    """Return the names of what a witness tells, a directory, the second party and a console alone."""
     beside = Beside(WITNESS, ("COSIGNED",))
     beside.watch_cosigned(lambda: 0.0)
+    beside.watch_taken(lambda: 0.0)
     beside.watch_certificate(lambda: 0.0)
     registry = beside._metrics.registry
     return {sample.name for family in registry.collect() for sample in family.samples}
@@ -143,10 +144,10 @@ def test_each_process_is_asked_where_it_tells() -> None:
     units = REPOSITORY / "deploy" / "systemd"
     beside = {
         f"prometheus-{name}.yml": int(found[1])
-        for name in ("witness", "party", "console")
+        for name in ("witness", "directory", "party", "console")
         if (found := re.search(r"--metrics-port (\d+)", (units / f"exchange-{name}.service").read_text()))
     }
-    assert len(beside) == 3
+    assert len(beside) == 4
     ports = beside | {
         "prometheus-backup.yml": NODE_EXPORTER,
         "prometheus.yml": Settings.model_fields["metrics_port"].default,

@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import time
+import urllib.request
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -207,3 +208,11 @@ def ready_of(node: Node) -> dict[str, Any]:
     """Return what a node says of itself."""
     told: dict[str, Any] = json.loads((node.data / "service.json").read_text())
     return told
+
+
+def metrics(node: Node) -> str:
+    """Return the numbers a node tells of itself."""
+    where = f"http://127.0.0.1:{node.ready['metrics_port']}/metrics"
+    with urllib.request.urlopen(where, timeout=WAIT_S) as answer:
+        text: str = answer.read().decode()
+    return text

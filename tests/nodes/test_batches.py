@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -14,34 +13,13 @@ from adapters.sdk.client import ExchangeClient
 from adapters.sdk.patience import Patience
 from adapters.sdk.tokens import Person
 from exchange.store.postgres_reader import PostgresReader
-from exchange.v1 import common_pb2 as pb
-from tests.e2e.service import INVESTIGATE, Case
+from tests.e2e.service import Case
+from tests.nodes.batching import GOALS, goals_of
 
 if TYPE_CHECKING:
-    from exchange.v1.plan_service_pb2 import SetGoalResponse
     from tests.nodes.cluster import Cluster
 
-GOALS = 40
 FIRST_FEW = 3
-
-
-def goals_of(case: Case) -> tuple[Batch, list[Collected[SetGoalResponse]]]:
-    """Collect goals of one plan, each on the version that the one before it leaves."""
-    batch = Batch()
-    goals = [
-        batch.plan.set_goal(
-            request_id=str(uuid.uuid4()),
-            claim=INVESTIGATE,
-            plan_id=case.plan_id,
-            expected_version=case.version + number,
-            own_words=f"Wens {number}.",
-            desired_effect="zelfstandig eten",
-            life_domain=pb.LIFE_DOMAIN_INSTRUMENTAL_ADL,
-            target_date="2027-06-01",
-        )
-        for number in range(GOALS)
-    ]
-    return batch, goals
 
 
 @pytest.mark.slow

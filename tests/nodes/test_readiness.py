@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +9,7 @@ from grpc_health.v1 import health_pb2
 
 from adapters.sdk.errors import Unavailable
 from tests.e2e.service import Case
-from tests.nodes.cluster import WAIT_S, Cluster, Databases, until
+from tests.nodes.cluster import Cluster, Databases, metrics, until
 from tests.postgres.started import started_server
 
 if TYPE_CHECKING:
@@ -36,13 +35,6 @@ def told(node: Node, service: str = PLANS) -> int:
     answer = node.raw_call(CHECK, health_pb2.HealthCheckRequest(service=service))
     status: int = health_pb2.HealthCheckResponse.FromString(answer).status
     return status
-
-
-def metrics(node: Node) -> str:
-    where = f"http://127.0.0.1:{node.ready['metrics_port']}/metrics"
-    with urllib.request.urlopen(where, timeout=WAIT_S) as answer:
-        text: str = answer.read().decode()
-    return text
 
 
 def reported(node: Node) -> Case | None:

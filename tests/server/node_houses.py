@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import pytest
 
 from adapters.sdk.credentials import Credentials
 from exchange.keys.authority import DevelopmentAuthority
@@ -19,12 +21,16 @@ from exchange.server.parts import CONNECTIONS_MAX
 from exchange.server.status import DETAILS_KEY, code_of, status_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from exchange.errors import ExchangeError
 
 UNARY, STREAM = "/test.Echo/Ask", "/test.Echo/Tell"
+# What nodes of this version serve to callers, and one of the version before serves nobody.
+NEW_UNARY, NEW_STREAM = "/test.Echo/AskNew", "/test.Echo/TellNew"
 STREAM_WAIT_S = 1.0
+LOOK_EVERY_S = 0.005
 OIN = "00000003271543200000"
 
 
@@ -94,8 +100,8 @@ class Echo:
 class House:
     """One node: its callers' door, its nodes' door, and what it knows."""
 
-    def __init__(self, files: Files) -> None:
-        self.files = files
+    def __init__(self, files: Files, *, older: bool = True) -> None:
+        self.files, self.older = files, older
         self.told, self.echo = Told(), Echo()
         self.lines = Lines(files.node)
         self.streams = Streams(2, 16)
@@ -117,12 +123,18 @@ class House:
             "Ask": grpc.unary_unary_rpc_method_handler(self.door.unary(self.echo.unary)),
             "Tell": grpc.unary_stream_rpc_method_handler(self.door.streaming(self.echo.stream)),
         }
+        if not self.older:
+            inner["AskNew"] = grpc.unary_unary_rpc_method_handler(self.door.unary(self.echo.unary))
         bears = options(CONNECTIONS_MAX, metadata_bytes_max=NODE_METADATA_BYTES_MAX)
         port = await self.door.start("127.0.0.1", 0, self.files.node, {"test.Echo": inner}, bears)
         self.address = f"127.0.0.1:{port}"
         outer: dict[str, Any] = {
             "Ask": grpc.unary_unary_rpc_method_handler(self.front.unary(UNARY, self.echo.unary)),
             "Tell": grpc.unary_stream_rpc_method_handler(self.front.streaming(STREAM, self.echo.stream)),
+            "AskNew": grpc.unary_unary_rpc_method_handler(self.front.unary(NEW_UNARY, self.echo.unary)),
+            "TellNew": grpc.unary_stream_rpc_method_handler(
+                self.front.streaming(NEW_STREAM, self.echo.stream)
+            ),
         }
         self.server = grpc.aio.server(options=options(CONNECTIONS_MAX))
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", outer),))
@@ -153,3 +165,43 @@ class Files:
         nodes.issue_organisation(OIN, "Zorg Voorbeeld", base / "misissued")
         self.misissued = Credentials.load(base / "misissued")
         self.node_root = nodes.root_pem
+
+
+@asynccontextmanager
+async def opened(files: Files, *, older: bool = True) -> AsyncIterator[House]:
+    made = House(files, older=older)
+    await made.open()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@asynccontextmanager
+async def connected(target: str, root: bytes, mine: Credentials) -> AsyncIterator[Any]:
+    secrets = grpc.ssl_channel_credentials(root, mine.key_pem, mine.certificate_pem)
+    async with grpc.aio.secure_channel(target, secrets) as channel:
+        yield channel
+
+
+def asking(house: House) -> Any:  # noqa: ANN401 -- a channel, which the stub takes no bytes for
+    """Return a caller's line to a node."""
+    return connected(house.target, house.files.caller.root_pem, house.files.caller)
+
+
+async def refusal(ask: Awaitable[Any]) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await ask
+    return caught.value
+
+
+def details(error: grpc.aio.AioRpcError) -> bytes:
+    found = [value for key, value in error.trailing_metadata() or () if key == DETAILS_KEY]
+    return found[0] if found else b""  # type: ignore[return-value] # of a -bin header
+
+
+async def until(true: Callable[[], Any]) -> None:
+    """Wait for a condition, within a generous bound."""
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110 -- what is looked at tells nobody
+            await asyncio.sleep(LOOK_EVERY_S)

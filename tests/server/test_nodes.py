@@ -6,7 +6,6 @@ Behind the door is an echo instead of the guard: what is tested is the way there
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +17,24 @@ from exchange.server.connections import METADATA_BYTES_MAX
 from exchange.server.limits import StreamNotRead
 from exchange.server.nodes.errors import HolderAway
 from exchange.server.nodes.relayed import CERTIFICATE_KEY, HOP_KEY
-from exchange.server.status import DETAILS_KEY, status_of
-from tests.server.node_houses import STREAM, UNARY, Files, House
+from exchange.server.status import status_of
+from tests.server.node_houses import (
+    STREAM,
+    UNARY,
+    Files,
+    House,
+    asking,
+    connected,
+    details,
+    opened,
+    refusal,
+    until,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
-    from adapters.sdk.credentials import Credentials
 
-LOOK_EVERY_S = 0.005
 QUOTA = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
@@ -48,39 +56,6 @@ async def holder(files: Files) -> AsyncIterator[House]:
     async with opened(files) as made:
         made.told.say(here=True)
         yield made
-
-
-@asynccontextmanager
-async def opened(files: Files) -> AsyncIterator[House]:
-    made = House(files)
-    await made.open()
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
-@asynccontextmanager
-async def connected(target: str, root: bytes, mine: Credentials) -> AsyncIterator[Any]:
-    secrets = grpc.ssl_channel_credentials(root, mine.key_pem, mine.certificate_pem)
-    async with grpc.aio.secure_channel(target, secrets) as channel:
-        yield channel
-
-
-def asking(house: House) -> Any:  # noqa: ANN401 -- a channel, which the stub takes no bytes for
-    """Return a caller's line to a node."""
-    return connected(house.target, house.files.caller.root_pem, house.files.caller)
-
-
-async def refusal(ask: Awaitable[Any]) -> grpc.aio.AioRpcError:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await ask
-    return caught.value
-
-
-def details(error: grpc.aio.AioRpcError) -> bytes:
-    found = [value for key, value in error.trailing_metadata() or () if key == DETAILS_KEY]
-    return found[0] if found else b""  # type: ignore[return-value] # of a -bin header
 
 
 # --- there and back -----------------------------------------------------------------------------------
@@ -371,10 +346,3 @@ async def test_a_caller_who_never_reads_a_stream_that_was_sent_on_is_ended(
         assert StreamNotRead.code.encode() in details(ended)
         other.cancel()
         await until(lambda: not front.streams.count)
-
-
-async def until(true: Callable[[], Any]) -> None:
-    """Wait for a condition, within a generous bound."""
-    async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110 -- what is looked at tells nobody
-            await asyncio.sleep(LOOK_EVERY_S)

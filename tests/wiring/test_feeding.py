@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
+import re
 import signal
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager, closing, contextmanager
 from hashlib import sha256
 from io import StringIO
@@ -193,6 +196,44 @@ def test_a_service_and_a_directory_as_processes(shard: Settings, tmp_path: Path)
     with closing(Directory(folder / STORE, EvidenceFolder(folder / EVIDENCE))) as directory:
         assert (directory.ledger_head()[0], directory.leaf_entries(size - 1, size)) == (size, [held])
     assert not (folder / READY_FILE).exists()
+
+
+def test_a_directory_tells_on_loopback_how_it_answered_and_when_it_took_something(
+    shard: Settings, tmp_path: Path
+) -> None:
+    core = open_core(shard)
+    found, signer = core.ledger.newest(), core.signer
+    core.close()
+    folder, logs = tmp_path / "directory", tmp_path / "logs"
+    make_directory(folder, "logboeken.example/2026")
+    logs.write_text(f"log {signer.vkey}\nquorum none\n")
+    other = Checkpoint(signer.name, position(shard), b"o" * 32)
+    begun = time.time()
+    with running("directory", "serve", "--data", folder, "--logs", logs, "--metrics-port", "0"):
+        ready = json.loads((folder / READY_FILE).read_text())
+        told = f"http://127.0.0.1:{ready['metrics_port']}/metrics"
+        before = asyncio.run(got(told)).decode()
+        # All of them from the start, so that the first is seen to be one more.
+        assert 'exchange_answers_total{outcome="CONFLICT",process="directory"} 0.0' in before
+        asked = [ask(0, [], found.note), ask(0, [], signer.sign(other.body())), b"old\n"]
+        assert [said(ready["url"], body) for body in asked] == [200, 422, 400]
+        after = asyncio.run(got(told)).decode()
+    for outcome in ("COSIGNED", "CONFLICT", "MALFORMED"):
+        assert f'exchange_answers_total{{outcome="{outcome}",process="directory"}} 1.0' in after
+    (taken,) = re.findall(r"^exchange_directory_taken_seconds (\S+)$", after, re.MULTILINE)
+    assert float(taken) > begun
+    # Of whom, it does not say.
+    assert signer.name not in after
+    assert "exchange_witness" not in after
+
+
+def said(url: str, body: bytes) -> int:
+    """Hand a body over; return the status of the answer."""
+    line = http.client.HTTPConnection(url.removeprefix("http://"), timeout=WAIT_S)
+    line.request("POST", "/add-checkpoint", body)
+    status = line.getresponse().status
+    line.close()
+    return status
 
 
 def test_what_was_taken_and_not_published_is_published_by_the_next(shard: Settings, tmp_path: Path) -> None:

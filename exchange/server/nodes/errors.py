@@ -1,8 +1,8 @@
-"""What is said where the node that holds a shard is away: nothing was recorded, or something may be."""
+"""What is said where the node that holds a shard is away, or of a version before: what may be recorded."""
 
 from __future__ import annotations
 
-from exchange.errors import DeadlineTooClose, Unavailable
+from exchange.errors import DeadlineTooClose, ExchangeError, Unavailable
 
 
 class HolderAway(Unavailable):
@@ -17,3 +17,10 @@ class OutcomeUnknown(DeadlineTooClose):
 
     code = "OUTCOME_UNKNOWN"
     retry_after_ms = 500
+
+
+class HolderOlder(ExchangeError):
+    """The node that holds the shard is of a version that does not know this call; nothing was recorded."""
+
+    code = "HOLDER_OLDER"
+    remedy = "Send commands of a batch by calls of their own; ask all else once every node is new."

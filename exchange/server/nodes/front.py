@@ -3,7 +3,8 @@
 Promises: of a call nothing is kept but one message of a stream that is being taken; bytes, headers, deadline
 and cancellation go along; what the holder answers is answered. A call whose line broke, or whose holder fell
 silent and lost the shard, is asked again with the same bytes: a command is done once, by its request id.
-Where it is sure that nothing was recorded that is said, and else that it may have been.
+Where it is sure that nothing was recorded that is said, and else that it may have been; a holder of a version
+before, which does not know a call, is said to be one.
 Source: ARCHITECTURE 1 (stateless front nodes); exchange/decisions/0096-forwarding-as-bytes.md.
 """
 
@@ -22,7 +23,7 @@ from google.rpc.status_pb2 import Status
 from exchange.errors import ExchangeError
 from exchange.server.caller.certificates import PEM_KEY
 from exchange.server.limits import StreamNotRead
-from exchange.server.nodes.errors import HolderAway, OutcomeUnknown
+from exchange.server.nodes.errors import HolderAway, HolderOlder, OutcomeUnknown
 from exchange.server.nodes.holding import while_held
 from exchange.server.nodes.relayed import headers_of, refuse_node_headers
 from exchange.server.status import DETAILS_KEY, code_of, status_of
@@ -136,6 +137,9 @@ class Front:
                         sent, asked_at = True, clock()
                     self.counts["again"] += 1
                 except grpc.aio.AioRpcError as error:
+                    if _is_of_no_call_known(error):
+                        # Known where it was sent before, so there it may be recorded.
+                        raise (_gone(sent=True) if sent else _older()) from error
                     self.counts["answered"] += 1
                     return await _relay(context, error)
                 else:
@@ -203,6 +207,8 @@ class Front:
         except grpc.aio.AioRpcError as error:
             if not reason_of(error) and error.code() in _CUT:
                 raise HolderAway("the line to the shard broke; resume at the last cursor") from error
+            if _is_of_no_call_known(error):
+                raise _older() from error
             await _relay(context, error)
         except asyncio.CancelledError:
             if not self._ending:
@@ -287,6 +293,15 @@ def _gone(*, sent: bool) -> ExchangeError:
     if sent:
         return OutcomeUnknown("the node that was asked is away; what was asked may be recorded")
     return HolderAway("no node holds the shard now; nothing was recorded")
+
+
+def _older() -> ExchangeError:
+    return HolderOlder("the node that holds the shard is of a version that does not know this call")
+
+
+def _is_of_no_call_known(error: grpc.aio.AioRpcError) -> bool:
+    """Tell whether gRPC refused at the other node, before anything of the exchange saw the call."""
+    return error.code() is grpc.StatusCode.UNIMPLEMENTED and not reason_of(error)
 
 
 def _details_of(error: grpc.aio.AioRpcError | grpc.Call) -> tuple[Header, ...]:

@@ -24,6 +24,8 @@ from exchange.server.web.tiles import EVENT, FOR_EVER, NOT_AT_ALL, OneLog, tiles
 from exchange.server.web.witness import witness_app
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from exchange.ledger.tiles import TileStore
@@ -36,8 +38,16 @@ _read = re.compile(
 ).fullmatch
 
 
-def directory_app(taking: Takes, tiles: TileStore, log: Any) -> Starlette:  # noqa: ANN401 -- structlog's logger has no public type
-    """Return the ASGI application of one directory; `tiles` are those of its own log."""
+def directory_app(
+    taking: Takes,
+    tiles: TileStore,
+    log: Any,  # noqa: ANN401 -- structlog's logger has no public type
+    count: Callable[[str], None] = lambda _: None,
+) -> Starlette:
+    """Return the ASGI application of one directory; `tiles` are those of its own log.
+
+    `count` gets one of OUTCOMES of a witness for each checkpoint that is handed over.
+    """
 
     async def entries(request: Request) -> Response:
         try:
@@ -53,7 +63,7 @@ def directory_app(taking: Takes, tiles: TileStore, log: Any) -> Starlette:  # no
     # In this order: the tiles of a log with personal data refuse entries, and what is none of these.
     return Starlette(
         routes=[
-            *witness_app(taking, log).routes,
+            *witness_app(taking, log, count).routes,
             Route(f"/tile/{ENTRIES}/{{rest:path}}", entries, methods=["GET"]),
             *tiles_app(OneLog(tiles), log).routes,
         ]
