@@ -205,7 +205,7 @@ def test_each_command_takes_its_share(tmp_path: Path) -> None:
             stands, batch = head(town), Batch()
             # Three of twelve are used, to make him: of ten, one would not be done, so none is.
             found = [goal(batch, story, story.version + number) for number in range(10)]
-            story.wmo.with_timeout(1.0).send_batch(batch)
+            story.wmo.with_timeout(20.0).send_batch(batch)
             assert {one.refused.reason for one in found} == {"QUOTA_EXCEEDED"}  # type: ignore[union-attr] # refused
             assert head(town) == stands
             larger = Batch()
