@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DECIDED = ("disclosure.decided.v1",)
 BEATS = 3
+PAUSE_S = 0.05  # so that a plan is not full before they came
 
 
 def beats(client: Any, fields: list[str], cursor: int = 0) -> list[Any]:  # noqa: ANN401 -- a client and its stream
@@ -36,11 +37,11 @@ def test_neither_cursor_nor_beat_moves_with_what_is_not_told(town: Town, story: 
     seal_goals(town, story, f"{CITY}/college:WMO/{own}")
     stream: Any = beats(second, ["goals.own_words"])
     before = next(stream)
-    # What is sealed to him, and what is of others, without a pause: a beat that waited for one never came.
+    # What is sealed to him, and what is of others, many in each beat: one that waited for a pause never came.
     other, enough = Story(town, next(town.bsns)), threading.Event()
 
     def write() -> None:
-        while not enough.is_set():
+        while not enough.wait(PAUSE_S):
             story.goal()
             other.goal()
 

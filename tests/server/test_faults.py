@@ -36,7 +36,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     yield from logged(tmp_path_factory.mktemp("calm"))
 
 
-def logged(data: Path, **limits: float) -> Iterator[Town]:
+def logged(data: Path, **limits: Any) -> Iterator[Town]:  # noqa: ANN401 -- any limit
     with (data / "log").open("w", encoding="utf-8") as lines:
         town = Town(data, open_log(stream=lines), **limits)
         town.start()
