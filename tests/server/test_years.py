@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def _valid_into_january(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let credentials be valid in the next year, whatever day of this one it is."""
     defaults = DevelopmentAuthority.issue_organisation.__kwdefaults__
+    assert defaults is not None
     monkeypatch.setitem(defaults, "valid_for", timedelta(days=400))
 
 
