@@ -3,12 +3,14 @@
 Promises: the kernel ends a process when its starter dies, however that came; none of them runs as root. Where
 root starts them they run as nobody in a user namespace of their own, for PostgreSQL will not serve root, and
 so may read what lies in root's folders without these being opened to others.
-Source: prctl(2) PR_SET_PDEATHSIG; user_namespaces(7); postgresql.org/docs/current/server-start.html.
+Source: prctl(2) PR_SET_PDEATHSIG; user_namespaces(7); ip(7) ip_local_port_range;
+postgresql.org/docs/current/server-start.html.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +29,9 @@ NOBODY: Final = 65534
 STOP_WAIT_S: Final = 30.0
 LOOK_EVERY_S: Final = 0.05
 TOLD_BYTES: Final = 3_000
+PORTS: Final = range(10_000, 65_536)
+# First and last of those that go to whoever names none; ip(7).
+GIVEN_PORTS: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def program(name: str) -> str | None:
@@ -36,15 +42,29 @@ def program(name: str) -> str | None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback interface that nobody holds now."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in held]
-    finally:
-        for one in held:
-            one.close()
+    """Return ports of the loopback interface that nobody holds now.
+
+    None of those that the kernel gives away by itself: such a one would be the end of somebody's line before
+    it is opened. Raises OSError where there are not so many.
+    """
+    found: list[int] = []
+    ports = _nobody_is_given()
+    begin = secrets.randbelow(len(ports))
+    for port in (*ports[begin:], *ports[:begin]):
+        if len(found) < count:
+            with suppress(OSError), socket.socket() as one:
+                one.bind(("127.0.0.1", port))
+                found.append(port)
+    if len(found) < count:
+        raise OSError("there is no free port")
+    return found
+
+
+def _nobody_is_given() -> list[int]:
+    first, last = 1, 0
+    with suppress(OSError):
+        first, last = map(int, GIVEN_PORTS.read_text(encoding="ascii").split())
+    return [port for port in PORTS if not first <= port <= last] or list(PORTS)
 
 
 def wait_until(ask: Callable[[], bool], within_s: float, what: str) -> None:

@@ -104,9 +104,12 @@ async def _run(
 
 
 def _say_ready(file: Path | None, url: str, metrics_port: int) -> None:
+    """Write, whole or not at all, where the console listens: for scripts that started it."""
     if file is not None:
         said = {"pid": os.getpid(), "console_url": url, "metrics_port": metrics_port}
-        file.write_text(json.dumps(said), encoding="utf-8")
+        partial = file.with_suffix(".partial")
+        partial.write_text(json.dumps(said), encoding="utf-8")
+        partial.replace(file)
 
 
 def _take_back(file: Path | None) -> None:

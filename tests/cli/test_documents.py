@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exchange.wiring.core import utc_now
 from tests.documents.papers import STAFF, WHOLE, accessible_faults
+from tests.wiring.shards import newest_at
 
 if TYPE_CHECKING:
     from exchange.settings import Settings
     from tests.cli.conftest import Shell
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-MONTH = f"{utc_now():%Y-%m}"
-NEXT_YEAR = f"{utc_now().year + 1}-01"
+LATER = "2999-01"
 
 
 @pytest.fixture
@@ -123,7 +122,8 @@ def test_the_record_is_derived_from_a_shard_alike_in_every_form(exchange: Shell,
 
 
 def test_the_month_is_counted_once_the_list_of_duties_is_there(exchange: Shell, shard: Settings) -> None:
-    words = ("export", "month", "--data", shard.data, "--month", MONTH, "--form", "json")
+    month = f"{newest_at(shard):%Y-%m}"
+    words = ("export", "month", "--data", shard.data, "--month", month, "--form", "json")
     behind = exchange(*words, "--out", "month.json")
     assert (behind.code, Path("month.json").exists()) == (3, False)
     assert "behind the events" in behind.err
@@ -138,7 +138,8 @@ def test_the_month_is_counted_once_the_list_of_duties_is_there(exchange: Shell, 
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("--month", "2026-13"), ("--month", "november"), ("--month", NEXT_YEAR), ("--month", "")]
+    "words",
+    [(), ("--month", "2026-13"), ("--month", "november"), ("--month", LATER), ("--month", "")],
 )
 def test_a_month_that_is_none_or_still_to_come_is_a_wrong_call(
     exchange: Shell, shard: Settings, words: tuple[str, ...]

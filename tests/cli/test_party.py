@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deploy.local.processes import free_ports
 from exchange.errors import QuotaExceeded, SecondPartyUnavailable
 from exchange.keys import ristretto
 from exchange.keys.authority import DevelopmentAuthority
@@ -24,7 +25,6 @@ from exchange.wiring.core import key_file
 from exchange.wiring.holding import held
 from exchange.wiring.kek import open_kek
 from tests.e2e.service import REPOSITORY, environment
-from tests.nodes.cluster import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def running(words: list[str]) -> Iterator[int]:
 
 
 def test_it_runs_answers_and_stops(exchange: Shell, tmp_path: Path) -> None:
-    told = free_port()
+    (told,) = free_ports(1)
     words = words_of(DevelopmentAuthority(tmp_path / "authority"), tmp_path, "--elements-per-day", "2")
     words += ["--metrics-port", str(told)]
     public_key = bytes.fromhex(exchange("identity", "party", "key", "--data", tmp_path / "party").out)

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from exchange.console.session import Session
 from exchange.errors import SettingsInvalid
 from exchange.settings import Settings
 from exchange.v1 import audit_service_pb2 as audit
+from exchange.wiring import console_alone
 from exchange.wiring.console import FILES
 from exchange.wiring.console_alone import console_settings
 from exchange.wiring.console_door import ROLE_NAMES, ConsoleDoor, refuse_half_a_console, roles_of
@@ -29,8 +31,6 @@ from tests.console.house import HERE
 from tests.server.town import ADMIN, AUDIT, CITY
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.console.house import House
 
 WHOLE: dict[str, Any] = {
@@ -165,6 +165,26 @@ def test_credentials_are_renewed_under_a_console_that_runs(house: House, tmp_pat
         "the console's credentials became those of another organisation",
         True,
     ]
+
+
+def test_where_it_listens_is_told_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for the file reads it as soon as it is there."""
+    ready, write, seen = tmp_path / "ready.json", Path.write_text, list[bool]()
+
+    def half(file: Path, text: str, **how: str) -> int:
+        written = write(file, text[: len(text) // 2], **how)
+        seen.append(ready.exists())
+        return written + write(file, text, **how)
+
+    monkeypatch.setattr(Path, "write_text", half)
+    console_alone._say_ready(ready, "https://127.0.0.1:1", 2)
+    assert seen == [False]
+    assert json.loads(ready.read_text())["console_url"] == "https://127.0.0.1:1"
+    assert [file.name for file in tmp_path.iterdir()] == ["ready.json"]
+    console_alone._take_back(ready)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

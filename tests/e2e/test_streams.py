@@ -86,14 +86,15 @@ def test_events_come_in_order_each_with_its_decision(service: Service, case: Cas
 
 
 def test_a_heartbeat_comes_when_nothing_else_does(case: Case) -> None:
+    # From before the first of them can be on its way: two beats last two seconds, however late they are read.
+    began = time.monotonic()
     stream = opened(case.wmo)
     _, cursor = until(stream, 1)
-    began = time.monotonic()
     beats = [next(stream), next(stream)]
     took_s = time.monotonic() - began
     stream.cancel()
     assert all(not beat.events and beat.cursor == cursor for beat in beats)
-    assert 1.5 < took_s < WAIT_S
+    assert 1.9 < took_s < WAIT_S
 
 
 def test_who_left_gets_no_event_of_after_and_none_of_before(service: Service, case: Case) -> None:

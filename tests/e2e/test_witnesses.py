@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deploy.local.processes import free_ports
 from exchange.ledger.checkpoint import parse_policy
 from exchange.ledger.receipt import verify_receipt
 from exchange.wiring.witness import make_key
@@ -32,7 +33,9 @@ class Process:
     """One witness; started again it listens where it did."""
 
     def __init__(self, data: Path, logs: Path, name: str) -> None:
-        self.data, self.logs, self.port = data, logs, 0
+        self.data, self.logs = data, logs
+        # It comes back there after a kill.
+        (self.port,) = free_ports(1)
         self.vkey = make_key(data, name)
         self.url = ""
         self.process: subprocess.Popen[bytes] | None = None
@@ -56,7 +59,7 @@ class Process:
         ready, until = self.data / "witness.json", time.monotonic() + WAIT_S
         while time.monotonic() < until and self.process.poll() is None:
             if ready.exists() and (told := json.loads(ready.read_text()))["pid"] == self.process.pid:
-                self.url, self.port = told["url"], int(told["url"].rpartition(":")[2])
+                self.url = told["url"]
                 return self
             time.sleep(LOOK_EVERY_S)  # another process tells by a file
         raise AssertionError("the witness did not start")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import socket
 import threading
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -27,6 +26,7 @@ from adapters.work_income.sealing import Seal
 from adapters.work_income.service import Others
 from adapters.work_income.services import ASSISTANCE, INCOME, SERVICES
 from adapters.work_income.suwinet_port import HttpsSuwinet, load_line
+from deploy.local.processes import free_ports
 from tests.kit.squeezed import running, until
 from tests.municipal.around import Town, configured, plan_of
 from tests.provider import around as care
@@ -54,13 +54,6 @@ OUTAGE_S = 10.0
 FOR_EVER = 10**6
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
 class Care:
     """A municipality and a provider, each with its loop and its door, and the node between them."""
 
@@ -71,7 +64,7 @@ class Care:
         self.node = Node({}).start()
         self.configs: dict[Side, Config] = {}
         for side in Side:
-            http = Http(port=free_port(), deliver_to=self.node.url)
+            http = Http(port=free_ports(1)[0], deliver_to=self.node.url)
             outbox = folder / side.value / "outbox"
             made = care.config(folder, side, ggk=Ggk(), http=http, outbox=outbox, poll_ms=20)
             self.node.connect(made.own_code, f"http://127.0.0.1:{http.port}/berichten")

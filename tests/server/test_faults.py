@@ -26,10 +26,19 @@ SECRET = "words of a resident"
 
 @pytest.fixture(scope="module")
 def pressed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Yield a town with little patience."""
-    data = tmp_path_factory.mktemp("pressed")
+    """Yield a town with little patience: what it is asked may end before it is answered."""
+    yield from logged(tmp_path_factory.mktemp("pressed"), deadline_default_s=0.1, deadline_max_s=0.2)
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Yield a town with the usual patience, whose log is its own."""
+    yield from logged(tmp_path_factory.mktemp("calm"))
+
+
+def logged(data: Path, **limits: Any) -> Iterator[Town]:  # noqa: ANN401 -- any limit
     with (data / "log").open("w", encoding="utf-8") as lines:
-        town = Town(data, open_log(stream=lines), deadline_default_s=0.1, deadline_max_s=0.2)
+        town = Town(data, open_log(stream=lines), **limits)
         town.start()
         yield town
         town.close()
@@ -58,22 +67,22 @@ def instead(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None:
 
 
 def test_a_defect_leaves_as_an_incident_number_and_nothing_else(
-    pressed: Town, monkeypatch: pytest.MonkeyPatch
+    calm: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instead(monkeypatch, ZeroDivisionError(SECRET))
-    told = refused(pressed, question(), token=token(pressed.credentials()))
+    told = refused(calm, question(), token=token(calm.credentials()))
     assert told["code"] is grpc.StatusCode.INTERNAL
     incident = told["ErrorInfo"].metadata["incident"]
-    lines = [line for line in lines_of(pressed) if line["event"] == "defect"]
+    lines = [line for line in lines_of(calm) if line["event"] == "defect"]
     assert [line["incident"] for line in lines] == [incident]
     assert lines[0]["error"] == "ZeroDivisionError"
     assert lines[0]["place"].startswith("test_faults.py:")
-    assert SECRET not in str(told["status"]) + log_of(pressed)
+    assert SECRET not in str(told["status"]) + log_of(calm)
 
 
-def test_a_full_disk_is_told_with_when_to_come_back(pressed: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_with_when_to_come_back(calm: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     instead(monkeypatch, StoreFull("the disk is full"))
-    told = refused(pressed, question(), token=token(pressed.credentials()))
+    told = refused(calm, question(), token=token(calm.credentials()))
     assert told["code"] is grpc.StatusCode.UNAVAILABLE
     assert told["ErrorInfo"].reason == "STORE_FULL"
     assert told["RetryInfo"].retry_delay.ToMilliseconds() > 0
@@ -110,13 +119,13 @@ def test_an_answer_over_its_limit_is_told_and_logged_as_such(
     assert (line["code"], line["reason"]) == ("RESOURCE_EXHAUSTED", "ANSWER_TOO_LARGE")
 
 
-def test_one_line_for_each_call_and_nothing_about_a_resident_in_it(pressed: Town) -> None:
-    before = len(lines_of(pressed))
-    refused(pressed, question(), token=token(pressed.credentials()))
-    (line,) = lines_of(pressed)[before:]
+def test_one_line_for_each_call_and_nothing_about_a_resident_in_it(calm: Town) -> None:
+    before = len(lines_of(calm))
+    refused(calm, question(), token=token(calm.credentials()))
+    (line,) = lines_of(calm)[before:]
     assert line["event"] == "call"
     assert (line["rpc"], line["code"], line["reason"]) == ("GetPlan", "PERMISSION_DENIED", "ACCESS_DENIED")
-    assert line["caller"] == pressed.credentials().oin
+    assert line["caller"] == calm.credentials().oin
     assert set(line) <= {
         "event",
         "level",
@@ -131,12 +140,12 @@ def test_one_line_for_each_call_and_nothing_about_a_resident_in_it(pressed: Town
     }
 
 
-def test_what_was_not_checked_is_not_logged(pressed: Town) -> None:
-    before = len(lines_of(pressed))
-    refused(pressed, GetPlanRequest(plan_id=SECRET), token=token(pressed.credentials(), task=SECRET[:5]))
-    refused(pressed, b"\xff" + SECRET.encode(), token=token(pressed.credentials()))
-    assert len(lines_of(pressed)) == before + 2
-    assert SECRET not in log_of(pressed)
+def test_what_was_not_checked_is_not_logged(calm: Town) -> None:
+    before = len(lines_of(calm))
+    refused(calm, GetPlanRequest(plan_id=SECRET), token=token(calm.credentials(), task=SECRET[:5]))
+    refused(calm, b"\xff" + SECRET.encode(), token=token(calm.credentials()))
+    assert len(lines_of(calm)) == before + 2
+    assert SECRET not in log_of(calm)
 
 
 def test_an_organisation_over_its_share_is_told_when_to_come_back(tmp_path: Path) -> None:

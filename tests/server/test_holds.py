@@ -27,7 +27,7 @@ def hold(story: Story, client: Any) -> str:  # noqa: ANN401 -- ExchangeClient
         kind=rights_pb.HOLD_KIND_COURT_CASE,
         reference="AWB-26-1234",
         reason="Beroep tegen de beschikking.",
-        review_date="2027-12-31",
+        review_date="2099-12-31",
     )
     found: str = answer.hold_id
     return found

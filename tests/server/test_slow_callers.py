@@ -37,11 +37,16 @@ async def answered(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
 @asynccontextmanager
 async def opened(monkeypatch: pytest.MonkeyPatch, waits: float = 3_600.0) -> AsyncIterator[int]:
     """Yield the port of a door that waits these seconds."""
-    monkeypatch.setattr(bounded, "WAITED_S_MAX", dict.fromkeys(bounded.WAITED_S_MAX, waits))
-    monkeypatch.setattr(bounded, "TAKEN_S_MAX", waits)
+    be_patient(monkeypatch, waits)
     found = door.WebDoor(answered, HERE, None)
     yield await found.start(0)
     await found.stop(1)
+
+
+def be_patient(monkeypatch: pytest.MonkeyPatch, waits: float) -> None:
+    """Let every door wait these seconds for whoever comes from here on."""
+    monkeypatch.setattr(bounded, "WAITED_S_MAX", dict.fromkeys(bounded.WAITED_S_MAX, waits))
+    monkeypatch.setattr(bounded, "TAKEN_S_MAX", waits)
 
 
 async def line(port: int, said: bytes) -> Line:
@@ -87,6 +92,7 @@ async def ended(one: Line) -> bool:
 async def test_who_does_not_end_his_question_is_ended(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
     async with opened(monkeypatch, 0.1) as port:
         assert await ended(await line(port, said))
+        be_patient(monkeypatch, GENEROUS_S)
         assert await ask(port) == b"HTTP/1.1 200 OK\r\n"
 
 

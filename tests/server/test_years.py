@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from adapters.sdk import errors
 from adapters.sdk.receipts import ReceiptBook
 from adapters.sdk.tokens import Person
+from exchange.keys.authority import DevelopmentAuthority
 from tests.server.story import Story
 from tests.server.town import CITY
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.server.town import Town
+
+
+@pytest.fixture(autouse=True)
+def _valid_into_january(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let credentials be valid in the next year, whatever day of this one it is."""
+    defaults = DevelopmentAuthority.issue_organisation.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "valid_for", timedelta(days=400))
 
 
 @pytest.fixture

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exchange.ledger.leaf import parse_leaf
 from exchange.settings import throw_away_settings
+from exchange.store.reader import SQLiteReader
 from exchange.wiring.bench import THUMBPRINT, Bench
 from exchange.wiring.core import genesis, open_core, utc_now
 from exchange.wiring.service import door_material
@@ -48,6 +51,13 @@ def position(settings: Settings) -> int:
     finally:
         connection.close()
     return count
+
+
+def newest_at(settings: Settings) -> datetime:
+    """Return of when the newest event is, by its leaf."""
+    with closing(SQLiteReader(settings.data / "events.db")) as reader:
+        head = reader.head()[0]
+        return datetime.fromisoformat(parse_leaf(reader.leaf_entries(head - 1, head)[0]).at)
 
 
 def forget_events(settings: Settings, back_to: Path | None = None) -> None:

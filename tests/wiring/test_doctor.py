@@ -15,9 +15,10 @@ from exchange.keys.kek import FileKek
 from exchange.wiring import doctor
 from exchange.wiring.core import development_authority, utc_now
 from tests.registers import GENESIS_EVENTS
-from tests.wiring.shards import change, forget_events, position, young
+from tests.wiring.shards import change, forget_events, newest_at, position, young
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from exchange.settings import Settings
@@ -37,13 +38,14 @@ def expect_red(settings: Settings, part: str, *words: str, beside: str = "") -> 
     assert [word for word in words if word not in found[part].says] == []
 
 
-def door(settings: Settings, *, ends_in: timedelta) -> None:
-    """Give the door a certificate that ends then."""
+def door(settings: Settings, *, ends_in: timedelta) -> datetime:
+    """Give the door a certificate that ends then; return when."""
     shutil.rmtree(settings.data / "door")
-    valid = timedelta(days=90)
+    valid, ends = timedelta(days=90), utc_now() + ends_in
     development_authority(settings).issue_server(
-        settings.data / "door", valid_from=utc_now() + ends_in - valid, valid_for=valid
+        settings.data / "door", valid_from=ends - valid, valid_for=valid
     )
+    return ends
 
 
 def test_a_shard_that_ran_is_green(shard: Settings) -> None:
@@ -100,9 +102,10 @@ def test_a_disk_of_keys_or_checkpoints_that_is_full_is_red_too(
 
 
 def test_an_expired_certificate_is_red(shard: Settings) -> None:
-    door(shard, ends_in=timedelta(days=-1))
-    until = (utc_now() - timedelta(days=1)).date().isoformat()
-    expect_red(shard, "certificates", "has ended or ends soon", until, "remove the folder `door`")
+    ended = door(shard, ends_in=timedelta(days=-1))
+    expect_red(
+        shard, "certificates", "has ended or ends soon", f"{ended:%Y-%m-%d}", "remove the folder `door`"
+    )
 
 
 @pytest.mark.parametrize(("days", "ok"), [(15, True), (13, False)])
@@ -188,11 +191,12 @@ def test_a_missing_kek_is_red_and_not_made(shard: Settings) -> None:
 
 
 def test_a_clock_before_the_newest_event_is_red(shard: Settings) -> None:
-    later = f"{utc_now() + timedelta(days=1):%Y-%m-%d}"
-    today = f"{utc_now():%Y-%m-%d}"
+    # Not of today: the shard ran before, and midnight may have passed since.
+    newest = newest_at(shard)
+    day, later = (f"{one:%Y-%m-%d}" for one in (newest, newest + timedelta(days=1)))
     change(
         shard,
-        f'UPDATE leaves SET entry = CAST(replace(entry, \'"at":"{today}\', \'"at":"{later}\') AS BLOB) '  # noqa: S608 -- two dates
+        f'UPDATE leaves SET entry = CAST(replace(entry, \'"at":"{day}\', \'"at":"{later}\') AS BLOB) '  # noqa: S608 -- two dates
         "WHERE leaf_index = (SELECT max(leaf_index) FROM leaves)",
     )
     expect_red(shard, "clock", "clock stands before", later)

@@ -16,6 +16,7 @@ from adapters.kit.rates import Rate
 from adapters.simulators.suwinet.server import Fault, Simulator
 from adapters.work_income.services import ASSISTANCE, INCOME, SERVICES
 from adapters.work_income.suwinet_port import HttpsSuwinet, load_line
+from deploy.local.processes import free_ports
 from tests.work_income.papers import BSN, SUWI_OIN, write_line
 from tests.work_income.test_service import FOR_RIGHT
 from tests.work_income.world import RIGHT, Adapter, Clock, World
@@ -30,7 +31,7 @@ LOOKS_S = 5  # how often the adapter looks, by its own clock
 
 
 def opened(authority: Authority, folder: Path, port: int = 0) -> Simulator:
-    simulator = Simulator(authority, SUWI_OIN).start(folder, port)
+    simulator = Simulator(authority, SUWI_OIN).start(folder, port or free_ports(1)[0])
     for service in (ASSISTANCE, INCOME):
         simulator.know(service.name, BSN)
     return simulator
