@@ -138,8 +138,8 @@ def live_and_die(service: Service, folder: Path, kills: int) -> None:
     assert_what_the_dead_left_is_not_taken_for_the_living(service)
 
 
-def test_four_deaths(new_service: Callable[..., Service], tmp_path: Path) -> None:
-    live_and_die(new_service(), tmp_path, 4)
+def test_two_deaths(new_service: Callable[..., Service], tmp_path: Path) -> None:
+    live_and_die(new_service(), tmp_path, 2)
 
 
 @pytest.mark.slow

@@ -127,7 +127,7 @@ def reuse(service: Service, case: Case) -> Question:
     return Question(service.target, folder, case.plan_id, professional, "college:WMO", "align")
 
 
-@pytest.mark.parametrize("turn", [1, 2, 3])
+@pytest.mark.parametrize("turn", [1, *(pytest.param(more, marks=pytest.mark.slow) for more in (2, 3))])
 async def test_nothing_withdrawn_arrives_after_the_withdrawal(
     service: Service, elsewhere: Elsewhere, turn: int
 ) -> None:

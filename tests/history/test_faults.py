@@ -69,6 +69,7 @@ def assert_mistakes_would_be_found(history: list[Operation], entries: list[Entry
     assert check(history, entries).checks_failed() == {Check.STREAM_WHOLE}
 
 
+@pytest.mark.slow
 def test_cut_off_at_the_answer_and_killed(tmp_path: Path) -> None:
     """Answers that left the service and never arrived; then its end, under the same load."""
     proxies: list[Proxy] = []

@@ -38,6 +38,7 @@ def test_a_thousand_questions_are_answered_alike(twins: tuple[Twin, Twin]) -> No
     refuse_differences(twins, ("situations.",))
 
 
+@pytest.mark.slow
 def test_a_thousand_questions_are_answered_alike_where_a_link_is_sealed(linked: tuple[Twin, Twin]) -> None:
     refuse_differences(linked, ("supports.", "goals."))
     # What was compared was there: who is named sees it.

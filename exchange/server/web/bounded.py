@@ -2,8 +2,9 @@
 
 Promises: a connection that sends no whole request, and one that does not take its answer, end by a clock that
 no byte sets back; at a full door the one that waited longest goes, so that nobody keeps others out by doing
-nothing.
-Source: OWASP ASVS 5.0 chapter 4 (slow requests); RFC 9112 section 9.8; uvicorn's protocol classes.
+nothing. At the end of a door nobody who asks nothing is waited for.
+Source: OWASP ASVS 5.0 chapter 4 (slow requests); RFC 9112 section 9.8; RFC 8446 section 6.1; uvicorn's
+protocol classes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 WAITED_S_MAX: Final = {"IDLE": 30.0, "SEND_BODY": 60.0}
 # As long an answer may lie here without any of it being taken.
 TAKEN_S_MAX: Final = 60.0
+# After our word that a connection ends, until it ends without theirs: who keeps one for later does not read.
+GOODBYE_S_MAX: Final = 2.0
 
 
 class BoundedProtocol(H11Protocol):
@@ -30,6 +33,7 @@ class BoundedProtocol(H11Protocol):
     _awaited_since = 0.0
     _awaited_end: asyncio.TimerHandle | None = None
     _taken_end: asyncio.TimerHandle | None = None
+    _goodbye_end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn narrows it
         """Make way if the door is full, and begin to wait."""
@@ -61,13 +65,20 @@ class BoundedProtocol(H11Protocol):
             self._taken_end.cancel()
             self._taken_end = None
 
+    def shutdown(self) -> None:
+        """End with the door: at once, or with the answer that is being made."""
+        is_idle = self.cycle is None or self.cycle.response_complete
+        super().shutdown()
+        if is_idle and not self.flow.write_paused:
+            self._goodbye_end = self.loop.call_later(GOODBYE_S_MAX, self.transport.abort)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
         super().connection_lost(exc)
-        for end in (self._awaited_end, self._taken_end):
+        for end in (self._awaited_end, self._taken_end, self._goodbye_end):
             if end is not None:
                 end.cancel()
-        self._awaited, self._awaited_end, self._taken_end = "", None, None
+        self._awaited, self._awaited_end, self._taken_end, self._goodbye_end = "", None, None, None
 
     def _look(self) -> None:
         """See what is waited for now; as long as it is the same, the clock runs on."""
