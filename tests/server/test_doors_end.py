@@ -94,3 +94,17 @@ async def test_an_answer_that_is_being_made_is_given(tmp_path: Path, monkeypatch
         line.close()
         async with asyncio.timeout(GENEROUS_S):
             await stopping
+
+
+async def test_who_keeps_a_line_behind_an_answer_that_was_being_made_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "GOODBYE_S_MAX", 0.05)
+    async with asking(tmp_path) as (door, app, line):
+        stopping = asyncio.create_task(door.stop(GRACE_S))
+        await asyncio.sleep(0.3)
+        app.let_go.set()
+        await asyncio.to_thread(read_whole, line)
+        # The line stays open, and unread: no goodbye comes over it.
+        async with asyncio.timeout(GENEROUS_S):
+            await stopping
