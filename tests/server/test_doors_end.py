@@ -83,7 +83,7 @@ async def test_who_keeps_a_line_for_later_is_not_waited_for(
 
 
 async def test_an_answer_that_is_being_made_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded, "GOODBYE_S_MAX", 0.0)
+    monkeypatch.setattr(bounded, "GOODBYE_S_MAX", 0.05)
     async with asking(tmp_path) as (door, app, line):
         stopping = asyncio.create_task(door.stop(GRACE_S))
         # Longer than the end of who asks nothing takes.
