@@ -216,31 +216,35 @@ class ReceiptsKept:
     def _forget(self, erasure_id: str) -> None:
         plan_ids, until_ms = self._expected.get(erasure_id, ((), FOR_EVER))
         with self._lock:
-            held = [leaf for one in plan_ids for leaf in self._recorded(self._erasures.name(one), until_ms)]
+            held = self._recorded(plan_ids, until_ms)
             if not held and all(self._erasures.erased(one, until_ms) for one in plan_ids):
                 return
-            self._to_fold = self._to_fold or bool(held)
             # Not even a power cut takes it back: what comes behind it would be written.
             self._database.execute("PRAGMA synchronous = FULL")
             try:
                 with step(self._database):
                     self._erasures.follow(plan_ids, until_ms)
+                    # Again: another process may have kept one meanwhile.
+                    held = self._recorded(plan_ids, until_ms)
                     if held:
+                        self._to_fold = True
                         self._erasures.begin(erasure_id)
                         self._database.executemany("DELETE FROM receipt WHERE leaf_index = ?", held)
             finally:
                 self._database.execute("PRAGMA synchronous = NORMAL")
 
-    def _recorded(self, about: bytes, until_ms: int) -> Iterator[tuple[int]]:
-        """Yield the leaves about one plan or case that were recorded up to a moment, or do not tell when."""
-        query = "SELECT leaf_index, sealed FROM receipt WHERE about = ?"
-        for leaf_index, sealed in self._database.execute(query, (about,)).fetchall():
-            at_ms = 0
-            with suppress(CannotOpen):
-                told = json.loads(self._seal.open(sealed, f"receipt {leaf_index}"))
-                at_ms = _recorded_ms(b64decode(told["entry"]))
-            if at_ms <= until_ms:
-                yield (leaf_index,)
+    def _recorded(self, plan_ids: Iterable[str], until_ms: int) -> list[tuple[int]]:
+        """Return the leaves about these that were recorded up to a moment, or do not tell when."""
+        query, found = "SELECT leaf_index, sealed FROM receipt WHERE about = ?", list[tuple[int]]()
+        for one in plan_ids:
+            for leaf_index, sealed in self._database.execute(query, (self._erasures.name(one),)).fetchall():
+                at_ms = 0
+                with suppress(CannotOpen):
+                    told = json.loads(self._seal.open(sealed, f"receipt {leaf_index}"))
+                    at_ms = _recorded_ms(b64decode(told["entry"]))
+                if at_ms <= until_ms:
+                    found.append((leaf_index,))
+        return found
 
     def _fold(self) -> None:
         # Once for all that was erased: the whole file is written anew.
