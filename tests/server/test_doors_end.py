@@ -102,7 +102,11 @@ async def test_who_keeps_a_line_behind_an_answer_that_was_being_made_is_not_wait
     monkeypatch.setattr(bounded, "GOODBYE_S_MAX", 0.05)
     async with asking(tmp_path) as (door, app, line):
         stopping = asyncio.create_task(door.stop(GRACE_S))
-        await asyncio.sleep(0.3)
+        assert door._server is not None
+        (asked,) = door._server.server_state.connections
+        async with asyncio.timeout(GENEROUS_S):
+            while not asked._ending:  # type: ignore[union-attr] # noqa: ASYNC110 -- it tells nobody
+                await asyncio.sleep(0.01)
         app.let_go.set()
         await asyncio.to_thread(read_whole, line)
         # The line stays open, and unread: no goodbye comes over it.
