@@ -17,6 +17,7 @@ import time
 from base64 import b64decode, b64encode
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from adapters.kit.erasures import FOR_EVER, Erasures
@@ -214,23 +215,36 @@ class ReceiptsKept:
 
     def _forget(self, erasure_id: str) -> None:
         plan_ids, until_ms = self._expected.get(erasure_id, ((), FOR_EVER))
-        names = [(self._erasures.name(one),) for one in plan_ids]
-        query = "SELECT 1 FROM receipt WHERE about = ?"
         with self._lock:
-            held = any(self._database.execute(query, name).fetchone() for name in names)
+            held = self._recorded(plan_ids, until_ms)
             if not held and all(self._erasures.erased(one, until_ms) for one in plan_ids):
                 return
-            self._to_fold = self._to_fold or held
             # Not even a power cut takes it back: what comes behind it would be written.
             self._database.execute("PRAGMA synchronous = FULL")
             try:
                 with step(self._database):
                     self._erasures.follow(plan_ids, until_ms)
+                    # Again: another process may have kept one meanwhile.
+                    held = self._recorded(plan_ids, until_ms)
                     if held:
+                        self._to_fold = True
                         self._erasures.begin(erasure_id)
-                        self._database.executemany("DELETE FROM receipt WHERE about = ?", names)
+                        self._database.executemany("DELETE FROM receipt WHERE leaf_index = ?", held)
             finally:
                 self._database.execute("PRAGMA synchronous = NORMAL")
+
+    def _recorded(self, plan_ids: Iterable[str], until_ms: int) -> list[tuple[int]]:
+        """Return the leaves about these that were recorded up to a moment, or do not tell when."""
+        query, found = "SELECT leaf_index, sealed FROM receipt WHERE about = ?", list[tuple[int]]()
+        for one in plan_ids:
+            for leaf_index, sealed in self._database.execute(query, (self._erasures.name(one),)).fetchall():
+                at_ms = 0
+                with suppress(CannotOpen):
+                    told = json.loads(self._seal.open(sealed, f"receipt {leaf_index}"))
+                    at_ms = _recorded_ms(b64decode(told["entry"]))
+                if at_ms <= until_ms:
+                    found.append((leaf_index,))
+        return found
 
     def _fold(self) -> None:
         # Once for all that was erased: the whole file is written anew.
@@ -336,6 +350,14 @@ def _is_of(entry: bytes, proof: str) -> bool:
         opened.prove(read_body(split_note(opened.note)[0]))
         return True
     return False
+
+
+def _recorded_ms(entry: bytes) -> int:
+    """Return when a leaf says it was recorded, since 1970; 0 where it does not say so."""
+    with suppress(ValueError, TypeError, KeyError):
+        since = datetime.fromisoformat(json.loads(entry)["at"]) - datetime.fromtimestamp(0, UTC)
+        return since // timedelta(milliseconds=1)
+    return 0
 
 
 def _note(proof: str) -> str:

@@ -76,7 +76,9 @@ class Purging:
         try:
             # Of a part: no category that is erased apart is ever asked for here.
             if asked.whole:
-                self._forget(asked)
+                # Again where somebody was registered, by a command beside this one, since it was looked whom.
+                while not self._forget(asked):
+                    pass
         except OSError as error:
             # A file that cannot be taken away is not erased: somebody must look. Others are not held up.
             self._desk.alarm("purge_failed", error=type(error).__name__)
@@ -109,10 +111,10 @@ class Purging:
         self._erasures.end(asked.erasure_id)
         desk.log.info("purged" if erased else "nothing_to_purge")
 
-    def _forget(self, asked: PurgeAsked) -> None:
-        """Forget who these plans are about, and note whether anything was held."""
+    def _forget(self, asked: PurgeAsked) -> bool:
+        """Forget who these plans are about, and note whether anything was held; tell whether that was all."""
         desk, plans = self._desk, asked.plan_ids
-        people = desk.register.people_of(plans) | desk.errands.people_of(plans)
+        people = desk.people_of(plans)
         if not people:
             people = self._known_no_more()
         for pseudonym in people:
@@ -126,6 +128,8 @@ class Purging:
             for name in desk.about.left(pseudonym):
                 _remove(desk.config.outbox / name)
         with desk.journal.transaction():
+            if not desk.people_of(plans) <= people:
+                return False
             for pseudonym in people:
                 desk.register.forget(pseudonym)
                 desk.care.forget(pseudonym)
@@ -140,6 +144,7 @@ class Purging:
             self._erasures.follow(plans if asked.of_resident else ())
             if desk.errands.forget_plans(plans) or people:
                 self._erasures.begin(asked.erasure_id)
+        return True
 
     def _known_no_more(self) -> frozenset[str]:
         """Return of whom a message waits, of no known plan, and the exchange tells of no case any more.

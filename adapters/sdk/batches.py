@@ -47,6 +47,8 @@ AROUND_BYTES: Final = 256
 ORDERED_BY: Final = ("plan_id", "case_id")
 DETAILS_KEY: Final = "grpc-status-details-bin"
 SEND_COMMANDS: Final = Rpc(SendCommandsRequest, SendCommandsResponse)
+# Of no exchange, and of a node that can send nothing on, or stops.
+_SILENT: Final = frozenset({"", "HOLDER_AWAY", "OUTCOME_UNKNOWN", "DRAINING"})
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -274,8 +276,8 @@ def _told_again(refused: SdkError, request_id: str) -> SdkError:
 
 
 def _is_silence(refused: SdkError | None) -> bool:
-    """Tell whether no exchange answered: it would be the end of a whole message."""
-    return isinstance(refused, Unavailable) and not refused.reason
+    """Tell whether no exchange answered, or none that does anything now: it would end a whole message."""
+    return isinstance(refused, Unavailable) and refused.reason in _SILENT
 
 
 class _Refusal(NamedTuple):

@@ -51,6 +51,13 @@ class PurposeRefused(WorkIncomeError):
     remedy = "Ask for the determination of a right or for guidance to work, or do not ask Suwinet."
 
 
+class PlanErased(WorkIncomeError):
+    """A plan whose resident was erased here: an exchange, or a node of it, that is behind named it still."""
+
+    code = "PLAN_ERASED"
+    remedy = "Find out whether this person came back; they have another plan then: put the order in again."
+
+
 class AnswerRefused(WorkIncomeError):
     """An answer that is not what the standard says; `element` and `rule` say where and which."""
 

@@ -22,6 +22,7 @@ from adapters.kit.erasures import Erasures
 from adapters.kit.journal import PARK_AFTER_MS, is_due, wait_before_retry_ms
 from adapters.kit.refusals import TOO_LONG, Refusals
 from adapters.kit.steps import fold_log, step
+from adapters.work_income.errors import PlanErased
 from adapters.work_income.orders import Order, read_order
 
 if TYPE_CHECKING:
@@ -190,6 +191,11 @@ class Journal:
             "WHERE number = ? AND state IN ('done', 'restricted')",
             (now_ms, number),
         )
+
+    def refuse_erased(self, plan_id: str) -> None:
+        """Raise PlanErased of a plan whose erasure was followed: nothing is asked about who is gone."""
+        if self.erasures.erased(plan_id):
+            raise PlanErased("this plan was erased here, and nothing was asked or written")
 
     def told(self, pull: Pull, plan_id: str, decision_id: str, told: bytes, domains: Iterable[str]) -> bool:
         """Keep what Suwinet told and what is to be written because of it; tell whether it is news.

@@ -3,8 +3,7 @@
 Promises: nothing is asked of Suwinet before the gate's yes to this resident and this purpose, and never for a
 purpose outside work and income, whatever the gate says; what was told is written once, also after a kill at
 any step; what a person wrote in a plan stays; what cannot go on waits with growing pauses, and is parked with
-an alarm after a day; within a restriction nothing is asked or written. No log line says whom anything is
-about.
+an alarm after a day; within a restriction nothing is asked or written. No log line says of whom.
 Source: Wet SUWI 62; GDPR 5(1)(b), 17, 19.
 """
 
@@ -39,6 +38,7 @@ from adapters.work_income.errors import (
     ConfigInvalid,
     FaultAnswered,
     OrderRefused,
+    PlanErased,
     PurposeRefused,
     SuwinetUnavailable,
 )
@@ -228,9 +228,10 @@ class Service:
                 self._write(pull)
         except Denied as denied:
             self._refused(pull, denied)
-        except PurposeRefused as refused:
+        except (PlanErased, PurposeRefused) as refused:
             self._inbox.say(f"{refused.code}: {refused}\n{refused.remedy}\n")
             self._journal.forget(pull.number)
+            self._forget_told(pull)
             self._log.error("pull_refused", code=refused.code)
         except (Invalid, RuleBroken) as broken:
             self._journal.park(pull, broken.refusal.reason)
@@ -289,8 +290,8 @@ class Service:
         # Before the gate: what cannot be asked now leaves no decision behind.
         if self._suwinet_away.holds(self._steady_ms) or not self._turns.soon:
             return
-        order = pull.order
-        permit = self._exchange.permit(order.bsn, order.purpose, order.necessity)
+        permit = self._exchange.permit(pull.order.bsn, pull.order.purpose, pull.order.necessity)
+        self._journal.refuse_erased(permit.plan_id)
         # Our own lock, behind the gate's: raises for every purpose outside work and income.
         sources = services_of(permit.purpose)
         for source in sources:
@@ -335,8 +336,7 @@ class Service:
         news = self._journal.told(pull, permit.plan_id, permit.decision_id, told.packed(), domains)
         self._forget_told(pull)
         self._log.info("suwinet_told", state="news" if news else "unchanged", decision_id=permit.decision_id)
-        kept = self._journal.find(pull.number)
-        if kept is not None:
+        if (kept := self._journal.find(pull.number)) is not None:
             self._write(kept)
 
     def _forget_told(self, pull: Pull) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import sqlite3
@@ -98,6 +99,27 @@ def test_of_a_part_what_was_recorded_before_it_stays_away_and_the_plan_goes_on(t
     book.expect("e-2", [PLAN])
     book.expect("e-3", [PLAN], until_ms=6_000)
     book.keep(recorded(3, 9_000), RPC, PLAN)
+    assert kept(book) == []
+    book.close()
+
+
+def test_of_a_part_what_was_recorded_after_it_was_asked_stays_at_each_look(tmp_path: Path) -> None:
+    book, asked_ms = ReceiptsKept(tmp_path), 1_769_860_800_000
+    for leaf_index, at in ((1, "12:00:00.000999Z"), (2, "12:00:00.001000Z"), (3, "")):
+        receipt = recorded(leaf_index, asked_ms + leaf_index - 1)
+        receipt.leaf_entry = json.dumps({"at": f"2026-01-31T{at}"} if at else {}).encode()
+        book.keep(receipt, RPC, PLAN)
+    # A look, one before it was answered, and the answer itself.
+    book.expect("e-1", [PLAN], until_ms=asked_ms)
+    # What does not tell when it was recorded goes.
+    assert kept(book) == [2]
+    late = recorded(4, asked_ms + 5)
+    late.leaf_entry = b'{"at":"2026-01-31T12:00:00.005000Z"}'
+    book.keep(late, RPC, PLAN)
+    book.expect("e-1", [PLAN], until_ms=asked_ms)
+    assert book.erase("e-1")
+    assert kept(book) == [2, 4]
+    book.expect("e-2", [PLAN])
     assert kept(book) == []
     book.close()
 

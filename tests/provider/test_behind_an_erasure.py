@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.kit.erasures import Erasures
+from adapters.provider.errands import Errands
 from adapters.provider.errors import ErasedMeanwhile
 from adapters.provider.journal import Journal
 from adapters.sdk.errors import Denied
@@ -18,7 +19,7 @@ from tests.provider.test_requests import asked, send
 from tests.provider.world import MUNICIPALITY_OIN, OTHER_BSN, PLAN, PROVIDER_OIN, pseudonym
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from adapters.provider.plan_seen import CaseFound
     from tests.provider.around import Adapter, Both
@@ -77,6 +78,32 @@ def test_who_is_registered_while_an_erasure_is_followed_does_not_come_back(
     assert BSN not in f"{refused.value} {refused.value.remedy}"
     # Answered: no later look would have found them.
     assert both.world.held().purged == {"erasure-1": known}
+
+
+def between(do: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something happen once, behind the look whom an erasure is about and before it is followed."""
+    find, left = Errands.people_of, [do]
+
+    def found(errands: Errands, plan_ids: Iterable[str]) -> frozenset[str]:
+        people = find(errands, plan_ids)
+        if left:
+            left.pop()()
+        return people
+
+    monkeypatch.setattr(Errands, "people_of", found)
+
+
+@pytest.mark.parametrize("erasure", [ERASURE, PART])
+def test_who_is_registered_just_before_an_erasure_is_followed_goes_with_it(
+    both: Both, monkeypatch: pytest.MonkeyPatch, erasure: PurgeAsked
+) -> None:
+    side = both.municipality
+    ask(both, erasure)
+    between(both.register, monkeypatch)
+    look(side)
+    assert traces(side) == []
+    assert rows(side) == []
+    assert both.world.held().purged == {"erasure-1": True}
 
 
 def test_who_comes_back_is_registered_and_has_care_under_another_plan(both: Both) -> None:

@@ -26,8 +26,8 @@ from adapters.sdk.errors import (
 from adapters.sdk.logs import AdapterLog
 from adapters.sdk.one_by_one import AGAIN_S
 from adapters.sdk.tokens import Person
-from exchange.errors import AccessDenied, Overloaded
-from exchange.server.nodes.errors import HolderOlder
+from exchange.errors import AccessDenied, Draining, Overloaded
+from exchange.server.nodes.errors import HolderAway, HolderOlder, OutcomeUnknown
 from exchange.server.status import status_of
 from exchange.v1.batch_service_pb2 import BatchedOutcome, SendCommandsResponse
 from exchange.v1.common_pb2 import LIFE_DOMAIN_FINANCE, PURPOSE_WMO_ONDERZOEK, Receipt
@@ -286,21 +286,27 @@ def test_what_has_an_end_when_another_node_answers_is_not_sent_again(
     assert exchange.requests["SendCommands"][0].commands[1].request == second.request.SerializeToString()
 
 
+@pytest.mark.parametrize("why", [None, HolderAway, OutcomeUnknown, Draining])
 def test_where_nobody_answers_any_more_the_rest_is_not_sent(
-    exchange: FakeExchange, send: Callable[..., None]
+    exchange: FakeExchange, send: Callable[..., None], why: type[ExchangeError] | None
 ) -> None:
     older = Older(exchange)
 
     def cut(request: Any, context: grpc.ServicerContext) -> SetGoalResponse:  # noqa: ANN401 -- as the fake gives it
         if request.own_words == "cut":
-            context.abort(grpc.StatusCode.UNAVAILABLE, "the line broke")
+            if why is None:
+                context.abort(grpc.StatusCode.UNAVAILABLE, "the line broke")
+            error = why("nobody does it now")
+            error.retry_after_ms = 1
+            refuse(context, error)
         return older.answer(request, context)
 
     exchange.on("SetGoal", cut)
     batch = Batch()
     found = [goal(batch, "one"), goal(batch, "cut"), goal(batch, "elsewhere", ELSEWHERE)]
     send(batch)
-    assert older.words == ["one", *["cut"] * QUICK.attempts_max]
+    attempts = 1 if why is OutcomeUnknown else QUICK.attempts_max
+    assert older.words == ["one", *["cut"] * attempts]
     assert found[0].answer()
     assert [isinstance(one.refused, Unavailable) for one in found[1:]] == [True, True]
 

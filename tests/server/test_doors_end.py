@@ -83,7 +83,7 @@ async def test_who_keeps_a_line_for_later_is_not_waited_for(
 
 
 async def test_an_answer_that_is_being_made_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded, "GOODBYE_S_MAX", 0.0)
+    monkeypatch.setattr(bounded, "GOODBYE_S_MAX", 0.05)
     async with asking(tmp_path) as (door, app, line):
         stopping = asyncio.create_task(door.stop(GRACE_S))
         # Longer than the end of who asks nothing takes.
@@ -92,5 +92,23 @@ async def test_an_answer_that_is_being_made_is_given(tmp_path: Path, monkeypatch
         app.let_go.set()
         assert (await asyncio.to_thread(read_whole, line)).startswith(b"HTTP/1.1 200 OK\r\n")
         line.close()
+        async with asyncio.timeout(GENEROUS_S):
+            await stopping
+
+
+async def test_who_keeps_a_line_behind_an_answer_that_was_being_made_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "GOODBYE_S_MAX", 0.05)
+    async with asking(tmp_path) as (door, app, line):
+        stopping = asyncio.create_task(door.stop(GRACE_S))
+        assert door._server is not None
+        (asked,) = door._server.server_state.connections
+        async with asyncio.timeout(GENEROUS_S):
+            while not asked._ending:  # type: ignore[union-attr] # noqa: ASYNC110 -- it tells nobody
+                await asyncio.sleep(0.01)
+        app.let_go.set()
+        await asyncio.to_thread(read_whole, line)
+        # The line stays open, and unread: no goodbye comes over it.
         async with asyncio.timeout(GENEROUS_S):
             await stopping

@@ -311,10 +311,13 @@ def test_a_permit_from_before_the_erasure_writes_nothing_behind_it(adapter: Adap
     tell(world, erasure_of("e-1", PLAN))
     look(adapter)
     # A node that is behind names the plan still.
-    commands = world.held().commands
+    commands, questions = world.held().commands, world.held().asked
     adapter.order(FOR_WORK, "again.json")
     adapter.work(3)
-    assert (adapter.names("drafts"), world.held().commands) == ([], commands)
+    # Nor is anything asked about who is gone.
+    assert (world.held().commands, world.held().asked) == (commands, questions)
+    assert adapter.names("drafts") == []
+    assert adapter.events()[-1] == "pull_refused"
     assert sum(adapter.journal.counts().values()) == 0
     adapter.journal.fold_log()
     held = adapter.config.journal.read_bytes()

@@ -34,6 +34,7 @@ class BoundedProtocol(H11Protocol):
     _awaited_end: asyncio.TimerHandle | None = None
     _taken_end: asyncio.TimerHandle | None = None
     _goodbye_end: asyncio.TimerHandle | None = None
+    _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn narrows it
         """Make way if the door is full, and begin to wait."""
@@ -51,6 +52,8 @@ class BoundedProtocol(H11Protocol):
         """Wait for the next request."""
         super().on_response_complete()
         self._look()
+        if self._ending:
+            self._end_without_theirs()
 
     def pause_writing(self) -> None:
         """Wait until some of the answer is taken."""
@@ -67,10 +70,11 @@ class BoundedProtocol(H11Protocol):
 
     def shutdown(self) -> None:
         """End with the door: at once, or with the answer that is being made."""
+        self._ending = True
         is_idle = self.cycle is None or self.cycle.response_complete
         super().shutdown()
-        if is_idle and not self.flow.write_paused:
-            self._goodbye_end = self.loop.call_later(GOODBYE_S_MAX, self.transport.abort)
+        if is_idle:
+            self._end_without_theirs()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
@@ -79,6 +83,11 @@ class BoundedProtocol(H11Protocol):
             if end is not None:
                 end.cancel()
         self._awaited, self._awaited_end, self._taken_end, self._goodbye_end = "", None, None, None
+
+    def _end_without_theirs(self) -> None:
+        # What still lies here of an answer has its own time.
+        if self._goodbye_end is None and not self.transport.get_write_buffer_size():
+            self._goodbye_end = self.loop.call_later(GOODBYE_S_MAX, self.transport.abort)
 
     def _look(self) -> None:
         """See what is waited for now; as long as it is the same, the clock runs on."""
