@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 ABORTED = "disclosure.delivery_aborted.v2"
 LOOKS_MAX = 200
+NOTICED_S = 30
+LOOK_EVERY_S = 0.02
 GET_PLAN = "/exchange.v1.PlanService/GetPlan"
 # A caller in a process of its own, so that it can be killed; says nothing and never comes back by itself.
 CALLER = """
@@ -75,6 +78,14 @@ def held(town: Town, after: int = 0) -> Iterator[threading.Event]:
     finally:
         del writer.commit  # the class has its own
         go.set()
+
+
+def until_noticed(town: Town) -> None:
+    """Wait until the door knows that a caller hung up: an answer of before left, as far as it knows."""
+    log, until = town.settings.data / "log", time.monotonic() + NOTICED_S
+    while '"CANCELLED"' not in log.read_text(encoding="utf-8"):
+        assert time.monotonic() < until, "the door never noticed that its caller is gone"
+        time.sleep(LOOK_EVERY_S)  # the log tells nobody
 
 
 def losses(town: Town) -> list[tuple[str, str]]:
@@ -145,6 +156,7 @@ def test_the_answer_to_a_caller_that_died_is_told_as_not_arrived(own_town: Town)
         assert entered.wait(30)
         dead.kill()
         assert dead.wait(30)
+        until_noticed(town)
     decision_id, reason = until_lost(town, story)
     assert reason == "caller_gone"
     row = told(story)[decision_id]
@@ -187,6 +199,7 @@ def test_an_event_on_a_stream_that_was_cut_is_told_as_not_arrived(own_town: Town
         # What the stream asks because of it: the caller is gone before it is answered.
         assert entered.wait(30)
         follower.close()
+        until_noticed(own_town)
     decision_id, reason = until_lost(own_town, story)
     assert reason == "caller_gone"
     assert decision_id not in arrived
