@@ -133,6 +133,7 @@ def test_when_a_backup_went_well_is_told_whole_and_one_that_failed_changes_nothi
     assert [path.read_text(encoding="ascii") for path in told.iterdir()] == [said]
 
 
+@pytest.mark.slow
 def test_nothing_older_goes_while_the_archive_stands_still(database: Database, folder: Path) -> None:
     backup = folder / "backup"
     first = database.run(str(SCRIPTS / "base")).stdout.strip().splitlines()[-1]
@@ -150,6 +151,7 @@ def test_nothing_older_goes_while_the_archive_stands_still(database: Database, f
     assert (backup / "base" / newest).is_dir()
 
 
+@pytest.mark.slow
 def test_two_backups_in_one_second_are_two(database: Database, folder: Path) -> None:
     told = [database.run(str(SCRIPTS / "base")).stdout.strip().splitlines()[-1] for _ in range(3)]
     assert len(set(told)) == len(told)

@@ -133,6 +133,7 @@ def test_every_alert_leads_to_a_runbook() -> None:
         assert rule["labels"]["severity"] in {"page", "warn"}
 
 
+@pytest.mark.slow
 def test_prometheus_takes_the_alerts_and_each_has_both_sides_of_its_line() -> None:
     assert f"{len(rules())} rules found" in promtool("check", "rules", "alerts.yml")
     assert "SUCCESS" in promtool("test", "rules", "alerts.test.yml")

@@ -73,6 +73,7 @@ def test_no_verifier_takes_it(log: Log, former: Log, lie: str) -> None:
         verify_again(pack, parse_trust(policy))
 
 
+@pytest.mark.slow
 def test_nor_does_the_page(tmp_path: Path, former: Log) -> None:
     taken = []
     with browser() as page:

@@ -95,6 +95,7 @@ standings = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(walks, standings | st.just(AT_EASE)), min_size=1, max_size=12))
 def test_a_remembered_verdict_is_the_one_the_gate_gives_now(

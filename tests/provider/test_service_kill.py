@@ -147,6 +147,7 @@ def kill_at_each(tmp_path: Path, first: int, every: int, *marks: str) -> None:
         assert_as_if_nothing_happened(root)
 
 
+@pytest.mark.slow
 def test_killed_here_and_there_it_is_so_all_the_same(tmp_path: Path) -> None:
     # A prime, so that it meets each kind of step somewhere.
     kill_at_each(tmp_path, 3, 13)

@@ -138,6 +138,7 @@ def test_connections_without_a_call_are_bounded_and_end(town: Town) -> None:
     assert raw_call(town, GET_CHECKPOINT, b"")
 
 
+@pytest.mark.slow
 async def test_a_client_notices_nothing_of_an_end_and_opens_another(town: Town) -> None:
     mine = town.credentials()
     secrets = grpc.ssl_channel_credentials(mine.root_pem, mine.key_pem, mine.certificate_pem)

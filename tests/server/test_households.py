@@ -316,6 +316,7 @@ def heard(
     return goals, kinds
 
 
+@pytest.mark.slow
 def test_who_follows_a_household_hears_of_its_members_while_they_are(town: Town) -> None:
     house = House(town)
     mother, father, other = house.mother, house.father, house.other

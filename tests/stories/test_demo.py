@@ -341,6 +341,7 @@ def test_who_looks_at_the_first_lines_only_gets_no_traceback(tmp_path: Path) -> 
     assert not (tmp_path / "data" / "exchange" / "service.json").exists()
 
 
+@pytest.mark.slow
 def test_neither_service_nor_adapter_outlives_a_demo_that_is_killed(tmp_path: Path) -> None:
     ready = tmp_path / "data" / "exchange" / "service.json"
     adapter = tmp_path / "data" / "adapters" / "municipality" / "cases" / "state"

@@ -58,6 +58,7 @@ def found() -> dict[str, Any]:
     return run_absence_bench(rounds=ROUNDS)
 
 
+@pytest.mark.slow
 def test_a_short_run_reports_what_it_found_of_each(found: dict[str, Any]) -> None:
     assert found[BY_CHANCE] == round(by_chance(ROUNDS, ROUNDS), 4)
     assert set(found) == {BY_CHANCE, *bench_door.COMPARED, *COMPARED}
@@ -68,6 +69,7 @@ def test_a_short_run_reports_what_it_found_of_each(found: dict[str, Any]) -> Non
         assert min(one["sealed_us"], one["absent_us"]) > 0
 
 
+@pytest.mark.slow
 def test_the_report_says_of_each_whether_it_is_below_chance(
     found: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

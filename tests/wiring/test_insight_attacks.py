@@ -234,6 +234,7 @@ def advantage(attack: Callable[[Year, People], bool], in_cell: int, *, noise: bo
     return (hits - alarms) / trials
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("attack", "in_cell"), ATTACKS, ids=lambda one: getattr(one, "__name__", ""))
 def test_no_attack_tells_more_than_the_year_allows(
     attack: Callable[[Year, People], bool], in_cell: int
