@@ -1,7 +1,8 @@
 """One application on a port, of loopback where nothing else is said, in a thread of its own.
 
-Promises: listens before `start` returns; `close` ends the thread; names no server and logs nothing.
-Source: ASGI, uvicorn.
+Promises: listens before `start` returns; `close` ends the thread, and waits for an answer that is being made
+but not for a caller who keeps a connection for later; names no server and logs nothing.
+Source: ASGI, uvicorn; RFC 8446 section 6.1 (a TLS connection ends with a word of each side).
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
 STOP_WAIT_S: Final = 10.0
+# For the word of a caller that the connection ends: who keeps it for later does not read ours.
+GOODBYE_S_MAX: Final = 2.0
 LOOPBACK: Final = "127.0.0.1"
 CONNECTIONS_MAX: Final = 256
 
@@ -28,6 +32,27 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none: whoever started the process does."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End with the answers that are being made."""
+        goodbye = asyncio.create_task(self._end_without_theirs())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            goodbye.cancel()
+
+    async def _end_without_theirs(self) -> None:
+        while True:
+            await asyncio.sleep(GOODBYE_S_MAX)
+            for one in list(self.server_state.connections):
+                if isinstance(one, H11Protocol) and _asks_nothing(one):
+                    one.transport.abort()
+
+
+def _asks_nothing(line: H11Protocol) -> bool:
+    # What still lies here of an answer may be taken until the door ends.
+    is_idle = line.cycle is None or line.cycle.response_complete
+    return is_idle and not line.transport.get_write_buffer_size()
 
 
 class Serving:
@@ -52,6 +77,7 @@ class Serving:
         config = uvicorn.Config(
             app,
             interface="asgi3",
+            http=H11Protocol,
             lifespan="off",
             log_config=None,
             # Its lines could hold what an application's error says.
