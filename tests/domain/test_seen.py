@@ -266,7 +266,6 @@ def otherwise(hint: Any, chance: random.Random) -> Any:  # noqa: ANN401 -- any a
     return values[get_origin(hint) or hint]
 
 
-@pytest.mark.slow
 def test_no_command_tells_what_a_sealed_leaf_says() -> None:
     chance = random.Random(20260303)  # noqa: S311 -- a reproducible mixture, no secret
     for _ in range(DECISIONS):

@@ -34,7 +34,6 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Twin, Twi
     yield from opened(folders, Twin.let_a_shelter_work)
 
 
-@pytest.mark.slow
 def test_a_thousand_questions_are_answered_alike(twins: tuple[Twin, Twin]) -> None:
     refuse_differences(twins, ("situations.",))
 
