@@ -119,6 +119,11 @@ def test_stopped_in_its_tracks_and_let_go_on(tmp_path: Path) -> None:
         assert through.unknown() != []
 
 
+def is_command(entry: Entry) -> bool:
+    """Not a decision on a read: a command that was asked before it may stand behind it."""
+    return not entry.kind.startswith("disclosure.")
+
+
 @pytest.mark.slow
 def test_the_clock_steps_an_hour_forward_and_two_back(tmp_path: Path) -> None:
     """Recorded times never run back and nothing opens too much; a new yes is dated by the clock that was set
@@ -134,6 +139,8 @@ def test_the_clock_steps_an_hour_forward_and_two_back(tmp_path: Path) -> None:
         assert report.looked_at[Check.TIME] > 0
         entries = through.entries()
         ahead_of_all = entries[0].at + HOUR / 2
-        began = next(place for place, entry in enumerate(entries) if entry.at > ahead_of_all)
+        began = next(
+            place for place, entry in enumerate(entries) if entry.at > ahead_of_all and is_command(entry)
+        )
         assert all(entry.at > ahead_of_all for entry in entries[began:])
         assert through.service.verify_store()["problems"] == []
