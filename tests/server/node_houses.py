@@ -14,6 +14,7 @@ from exchange.keys.authority import DevelopmentAuthority
 from exchange.logs import open_log
 from exchange.server.connections import NODE_METADATA_BYTES_MAX, options
 from exchange.server.limits import Streams
+from exchange.server.nodes.again import SEND_COMMANDS
 from exchange.server.nodes.door import NodeDoor
 from exchange.server.nodes.front import Front
 from exchange.server.nodes.line import Lines, NodeMaterial
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from exchange.errors import ExchangeError
 
-UNARY, STREAM = "/test.Echo/Ask", "/test.Echo/Tell"
+UNARY, STREAM, SEND = "/test.Echo/Ask", "/test.Echo/Tell", SEND_COMMANDS
 # What nodes of this version serve to callers, and one of the version before serves nobody.
 NEW_UNARY, NEW_STREAM = "/test.Echo/AskNew", "/test.Echo/TellNew"
 STREAM_WAIT_S = 1.0
@@ -59,6 +60,7 @@ class Echo:
     def __init__(self) -> None:
         self.calls: list[tuple[bytes, dict[str, Any], bytes, float]] = []
         self.refuse: ExchangeError | None = None
+        self.answer: bytes | None = None
         self.hold: asyncio.Event | None = None
         self.cancelled = 0
         self.messages, self.padding = 3, 0
@@ -77,7 +79,7 @@ class Echo:
             status = status_of(self.refuse)
             details = ((DETAILS_KEY, status.SerializeToString()),)
             await context.abort(code_of(self.refuse), status.message, details)
-        return b"answer to " + raw
+        return b"answer to " + raw if self.answer is None else self.answer
 
     async def stream(self, raw: bytes, context: Any) -> None:  # noqa: ANN401 -- as above
         self._note(raw, context)
@@ -126,7 +128,11 @@ class House:
         if not self.older:
             inner["AskNew"] = grpc.unary_unary_rpc_method_handler(self.door.unary(self.echo.unary))
         bears = options(CONNECTIONS_MAX, metadata_bytes_max=NODE_METADATA_BYTES_MAX)
-        port = await self.door.start("127.0.0.1", 0, self.files.node, {"test.Echo": inner}, bears)
+        batches: dict[str, Any] = {
+            "SendCommands": grpc.unary_unary_rpc_method_handler(self.door.unary(self.echo.unary))
+        }
+        services = {"test.Echo": inner, "exchange.v1.BatchService": batches}
+        port = await self.door.start("127.0.0.1", 0, self.files.node, services, bears)
         self.address = f"127.0.0.1:{port}"
         outer: dict[str, Any] = {
             "Ask": grpc.unary_unary_rpc_method_handler(self.front.unary(UNARY, self.echo.unary)),
@@ -137,7 +143,15 @@ class House:
             ),
         }
         self.server = grpc.aio.server(options=options(CONNECTIONS_MAX))
-        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", outer),))
+        batches = {
+            "SendCommands": grpc.unary_unary_rpc_method_handler(self.front.unary(SEND, self.echo.unary))
+        }
+        self.server.add_generic_rpc_handlers(
+            (
+                grpc.method_handlers_generic_handler("test.Echo", outer),
+                grpc.method_handlers_generic_handler("exchange.v1.BatchService", batches),
+            )
+        )
         self.target = f"127.0.0.1:{self.server.add_secure_port('127.0.0.1:0', self.files.server)}"
         await self.server.start()
 

@@ -3,8 +3,8 @@
 Promises: of a call nothing is kept but one message of a stream that is being taken; bytes, headers, deadline
 and cancellation go along; what the holder answers is answered. A call whose line broke, or whose holder fell
 silent and lost the shard, is asked again with the same bytes: a command is done once, by its request id.
-Where it is sure that nothing was recorded that is said, and else that it may have been; a holder of a version
-before, which does not know a call, is said to be one.
+Where it is sure that nothing was recorded that is said, and else that it may have been (`again.py`); a holder
+of a version before, which does not know a call, is said to be one.
 Source: ARCHITECTURE 1 (stateless front nodes); exchange/decisions/0096-forwarding-as-bytes.md.
 """
 
@@ -14,16 +14,15 @@ import asyncio
 import math
 from collections import Counter
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import grpc
-from google.rpc.error_details_pb2 import ErrorInfo
-from google.rpc.status_pb2 import Status
 
 from exchange.errors import ExchangeError
 from exchange.server.caller.certificates import PEM_KEY
 from exchange.server.limits import StreamNotRead
-from exchange.server.nodes.errors import HolderAway, HolderOlder, OutcomeUnknown
+from exchange.server.nodes.again import SentBefore, answered, info_of, unknown
+from exchange.server.nodes.errors import HolderAway, HolderOlder
 from exchange.server.nodes.holding import while_held
 from exchange.server.nodes.relayed import headers_of, refuse_node_headers
 from exchange.server.status import DETAILS_KEY, code_of, status_of
@@ -126,14 +125,16 @@ class Front:
         while True:
             change, holder = self._holding.next_change, self._holding.holder
             if self._holding.here:
-                return await serve(raw, context)
+                answer = await serve(raw, context)
+                return answered(path, answer) if sent else answer
             line: Any = await self._lines.to(holder, until - clock()) if holder else None
             if line is not None and (left := until - clock()) > 0:
                 call = line.unary_unary(path)(raw, timeout=left, metadata=headers)
                 try:
-                    answer: bytes = await self._answered(holder, call)
+                    answer = await self._answered(holder, call)
                 except _Again as again:
                     if not again.untouched:
+                        context = context if sent else cast("Context", SentBefore(context))
                         sent, asked_at = True, clock()
                     self.counts["again"] += 1
                 except grpc.aio.AioRpcError as error:
@@ -144,7 +145,7 @@ class Front:
                     return await _relay(context, error)
                 else:
                     self.counts["answered"] += 1
-                    return answer
+                    return answered(path, answer) if sent else answer
             self._holding.look_again()
             if clock() + AGAIN_S >= min(until, asked_at + HOLDER_WAIT_S):
                 raise _gone(sent=sent)
@@ -291,7 +292,7 @@ async def _wait_for(asking: asyncio.Future[bytes], change: asyncio.Event) -> Non
 
 def _gone(*, sent: bool) -> ExchangeError:
     if sent:
-        return OutcomeUnknown("the node that was asked is away; what was asked may be recorded")
+        return unknown()
     return HolderAway("no node holds the shard now; nothing was recorded")
 
 
@@ -310,12 +311,9 @@ def _details_of(error: grpc.aio.AioRpcError | grpc.Call) -> tuple[Header, ...]:
 
 def reason_of(error: grpc.aio.AioRpcError | grpc.Call) -> str:
     """Return the exchange's own reason of a refusal, empty where gRPC itself refused."""
-    info = ErrorInfo()
     for _, value in _details_of(error):
-        raw = value if isinstance(value, bytes) else value.encode()
-        for detail in Status.FromString(raw).details:
-            if detail.Unpack(info):
-                return str(info.reason)
+        if info := info_of(value if isinstance(value, bytes) else value.encode()).reason:
+            return str(info)
     return ""
 
 
