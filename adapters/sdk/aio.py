@@ -115,7 +115,7 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
             try:
                 raw = await self._asked(one.command.rpc, one.outgoing, None)
             except ExchangeRefused as refused:
-                one.command.settle(None, refused)
+                part.refused_alone(one, refused)
             else:
                 part.answered_alone(one, raw)
 
@@ -131,7 +131,7 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
         attempts, trace = self._attempts(), self._trace()
         while True:
             line, channel = self._connection.current
-            metadata = (*outgoing.metadata(line), trace)
+            metadata = (*outgoing.metadata(line, attempts.last), trace)
             call: Any = channel.unary_unary(rpc.path, response_deserializer=read)
             try:
                 return await call(outgoing.raw, timeout=attempts.left_s(), metadata=metadata)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from adapters.sdk.batches import parts_of
 from adapters.sdk.calls import draw_request_id
-from adapters.sdk.errors import CallUnknown
+from adapters.sdk.errors import CallUnknown, CertificateExpired
 from adapters.sdk.keeping import subject_of
 from adapters.sdk.one_by_one import Taking
 from adapters.sdk.patience import Attempts
@@ -156,12 +156,20 @@ class Outgoing:
         self.request_id: Final = draw_request_id(request)
         self.raw: Final = serialised(request)
 
-    def metadata(self, line: Line) -> tuple[tuple[str, str], ...]:
-        """Return the metadata of the next attempt. Raises CertificateExpired, PersonMissing."""
+    def metadata(self, line: Line, last: ExchangeRefused | None) -> tuple[tuple[str, str], ...]:
+        """Return the metadata of the next attempt. Raises CertificateExpired, PersonMissing.
+
+        Raises `last`, the end of the attempt before, where the certificate expired since: it was called then.
+        """
         signature = line.signature(self._rpc, self._person, self.raw)
         if signature is not None:
             self._signatures.append(signature)
-        return line.metadata(self._rpc, self._person, signature)
+        try:
+            return line.metadata(self._rpc, self._person, signature)
+        except CertificateExpired:
+            if last is None:
+                raise
+            raise last from None
 
     def signed(self, line: Line) -> str:
         """Return the signature of the next attempt, in base64. Raises PersonMissing."""

@@ -21,7 +21,14 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 
 from adapters.sdk.calls import Collecting, Rpc
-from adapters.sdk.errors import ExchangeRefused, ReceiptRefused, SdkError, Unavailable, refused_from
+from adapters.sdk.errors import (
+    ExchangeRefused,
+    ReceiptRefused,
+    SdkError,
+    Unavailable,
+    behind_unanswered,
+    refused_from,
+)
 from adapters.sdk.line import MESSAGE_BYTES_MAX
 from adapters.sdk.one_by_one import refused_in_batch
 from adapters.sdk.patience import can_be_retried
@@ -68,7 +75,10 @@ class Collected(Generic[_Answer]):
     @property
     def may_come(self) -> bool:
         """Tell whether it ended for now: sent under its request id again, it may be done, or was before."""
-        return isinstance(self.refused, Unavailable | AnswerUnreadable)
+        refused = self.refused
+        if isinstance(refused, ExchangeRefused) and refused.may_be_recorded:
+            return True
+        return isinstance(refused, Unavailable | AnswerUnreadable)
 
     @property
     def order(self) -> str:
@@ -117,6 +127,7 @@ class Part:
         """`kept` is what a client does with an answer before it is given."""
         self._waiting = [Waiting(*one) for one in commands]
         self._kept: Final = kept
+        self._unanswered: Final[set[str]] = set()  # request ids of which an attempt was not answered
 
     def message(self, line: Line) -> SendCommandsRequest:
         """Return the next attempt: what has no end yet, signed by the key it is sent with."""
@@ -147,7 +158,7 @@ class Part:
             if outcome.WhichOneof("outcome") == "response":
                 answers += self._accepted(one, outcome.response)
                 continue
-            refused = _refused(outcome.status, one.outgoing.request_id)
+            refused = self._told(one, _refused(outcome.status, one.outgoing.request_id))
             if can_be_retried(refused):
                 again.append((one, refused))
             else:
@@ -169,10 +180,11 @@ class Part:
 
     def failed(self, refused: ExchangeRefused, attempts: Attempts) -> float | None:
         """Take that the message itself failed; return after how many seconds it is sent again, or None."""
+        told = [(one, self._told(one, refused)) for one in self._waiting]
         try:
             return attempts.wait_before_next(refused)
         except ExchangeRefused:
-            self._end([(one, refused) for one in self._waiting])
+            self._end(told)
             return None
 
     @property
@@ -206,6 +218,18 @@ class Part:
         """Take the answer to a command sent by a call of its own. Raises what the book of receipts raises."""
         for _, given in self._accepted(one, raw):
             self._keep(one.command, given)
+
+    def refused_alone(self, one: Waiting, refused: ExchangeRefused) -> None:
+        """Take the refusal of a command sent by a call of its own."""
+        one.command.settle(None, self._told(one, refused))
+
+    def _told(self, one: Waiting, refused: ExchangeRefused) -> ExchangeRefused:
+        """Return a refusal as it is told behind the attempts of this command that were not answered."""
+        request_id = one.outgoing.request_id
+        told = behind_unanswered(refused) if request_id in self._unanswered else refused
+        if told.may_be_recorded:
+            self._unanswered.add(request_id)
+        return told
 
     def _accepted(self, one: Waiting, raw: bytes) -> list[tuple[Waiting, object]]:
         """Return an answer that is to be kept, where it is one of what was sent."""

@@ -138,7 +138,7 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
             try:
                 raw = self._asked(one.command.rpc, one.outgoing, None)
             except ExchangeRefused as refused:
-                one.command.settle(None, refused)
+                part.refused_alone(one, refused)
             else:
                 part.answered_alone(one, raw)
 
@@ -152,7 +152,7 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
         attempts, trace = self._attempts(), self._trace()
         while True:
             line, channel = self._connection.current
-            metadata = (*outgoing.metadata(line), trace)
+            metadata = (*outgoing.metadata(line, attempts.last), trace)
             call: Any = channel.unary_unary(rpc.path, response_deserializer=read)
             try:
                 return call(outgoing.raw, timeout=attempts.left_s(), metadata=metadata)

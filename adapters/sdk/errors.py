@@ -7,7 +7,7 @@ Source: google.rpc.Status, ErrorInfo, BadRequest, RetryInfo, LocalizedMessage (A
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import grpc
@@ -105,10 +105,15 @@ class Refusal:
     request_id: str = ""
     rule: str = ""  # of the domain, where one was broken
     conflict: PlanConflict | None = None  # what changed, where the command said what its caller had seen
+    unanswered: bool = False  # nobody told of this attempt, or of one before it, whether it was recorded
 
 
 class ExchangeRefused(SdkError):
-    """A call did not succeed. `reason` is the exchange's code; `localized` is Dutch, for a professional."""
+    """A call did not succeed. `reason` is the exchange's code; `localized` is Dutch, for a professional.
+
+    `may_be_recorded` tells of a command that it may stand recorded all the same, for an attempt of it was not
+    answered: the same request id tells. A new one would record it twice.
+    """
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(_sentence(refusal))
@@ -122,6 +127,7 @@ class ExchangeRefused(SdkError):
         self.decision_id: Final = refusal.decision_id
         self.localized: Final = refusal.localized
         self.request_id: Final = refusal.request_id
+        self.may_be_recorded: Final = refusal.unanswered
 
 
 class Denied(ExchangeRefused):
@@ -215,6 +221,25 @@ _BY_REASON: Final[dict[str, type[ExchangeRefused]]] = {
 }
 
 
+# What is found out behind the look at the request id: what was recorded under it would have been the answer.
+_BEHIND_REQUEST_ID: Final = frozenset({"REQUEST_ID_REUSED", "RULE_BROKEN", "VERSION_CONFLICT"})
+
+
+def answers_request_id(refused: ExchangeRefused) -> bool:
+    """Tell whether this refusal says of all attempts under the request id that none was recorded.
+
+    A door that refuses (no token, a full queue, a node that stops) says so of the attempt that it refused.
+    """
+    return refused.reason in _BEHIND_REQUEST_ID or (isinstance(refused, Denied) and bool(refused.decision_id))
+
+
+def behind_unanswered(refused: ExchangeRefused) -> ExchangeRefused:
+    """Return a refusal as it is told where an attempt before it was not answered."""
+    if refused.may_be_recorded or answers_request_id(refused):
+        return refused
+    return type(refused)(replace(refused.refusal, unanswered=True))
+
+
 def refused_from(call: FailedCall, request_id: str = "") -> ExchangeRefused:
     """Return the exception to raise for a failed call."""
     code = call.code()
@@ -225,7 +250,9 @@ def refused_from(call: FailedCall, request_id: str = "") -> ExchangeRefused:
         kind = Invalid if refusal.retry_after_s is None else Unavailable
     if code is grpc.StatusCode.UNAVAILABLE and not refusal.reason:
         kind = ServerNotTrusted if "CERTIFICATE_VERIFY_FAILED" in refusal.message else Unreachable
-    return kind(refusal)
+    # A failure of the exchange itself does not tell where on its way it was.
+    unanswered = kind in {OutcomeUnknown, Unreachable, ServerFault} or refusal.reason == "OUTCOME_OPEN"
+    return kind(replace(refusal, unanswered=unanswered))
 
 
 def _read(call: FailedCall, request_id: str) -> Refusal:

@@ -1,7 +1,8 @@
 """How often and how long a call is tried again.
 
 Promises: only what the exchange calls temporary is tried again, and what never reached it; never sooner than
-the exchange asked; a call with its retries ends within its time limit.
+the exchange asked; a call with its retries ends within its time limit; where an attempt was not answered, its
+end does not say that nothing was recorded, unless the exchange said so of the request id.
 Source: AIP-193 and AIP-194 (retry); google.rpc.RetryInfo; exponential backoff with full jitter.
 """
 
@@ -18,6 +19,7 @@ from adapters.sdk.errors import (
     ServerNotTrusted,
     Unavailable,
     Unreachable,
+    behind_unanswered,
 )
 
 if TYPE_CHECKING:
@@ -63,13 +65,20 @@ class Attempts:
         self._clock: Final = clock
         self._ends_at: Final = clock() + timeout_s
         self._made = 0
+        self.last: ExchangeRefused | None = None  # how the attempt before the next ended, as it would be told
 
     def left_s(self) -> float:
         """Return the seconds left for this call, never less than one millisecond."""
         return max(0.001, self._ends_at - self._clock())
 
     def wait_before_next(self, refused: ExchangeRefused) -> float:
-        """Return the seconds to wait before the next attempt. Raises `refused` where there is none."""
+        """Return the seconds to wait before the next attempt.
+
+        Raises `refused` where there is none; behind an attempt that was not answered, as it is told then.
+        """
+        if self.last is not None and self.last.may_be_recorded:
+            refused = behind_unanswered(refused)
+        self.last = refused
         self._made += 1
         if self._made >= self._patience.attempts_max or isinstance(refused, OutcomeUnknown):
             raise refused

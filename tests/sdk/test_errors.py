@@ -144,6 +144,38 @@ def test_each_reason_is_the_class_a_caller_expects(reason: str, kind: type[Excha
     assert refused.localized == TABLE[reason].dutch
 
 
+TELL_NOTHING = {"OUTCOME_OPEN", "DEADLINE_EXCEEDED", "INTERNAL", "SEAL_BROKEN"}
+
+
+@pytest.mark.parametrize("reason", KINDS)
+def test_what_does_not_tell_whether_it_was_recorded_says_so(reason: str) -> None:
+    (error,) = (
+        found
+        for found in vars(errors).values()
+        if isinstance(found, type) and issubclass(found, ExchangeError) and vars(found).get("code") == reason
+    )
+    assert refused_from(failed(error("what happened"))).may_be_recorded is (reason in TELL_NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "may_be"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "socket closed", True),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "", True),
+        (grpc.StatusCode.CANCELLED, "", True),
+        (grpc.StatusCode.UNKNOWN, "", True),
+        (grpc.StatusCode.UNIMPLEMENTED, "", False),
+        (grpc.StatusCode.UNAVAILABLE, "Ssl handshake failed: CERTIFICATE_VERIFY_FAILED", False),
+    ],
+)
+def test_what_no_exchange_said_tells_nothing_of_it(
+    code: grpc.StatusCode,
+    message: str,
+    may_be: bool,  # noqa: FBT001 -- a column
+) -> None:
+    assert refused_from(Failed(code, message)).may_be_recorded is may_be
+
+
 def test_no_answer_at_all_is_unreachable() -> None:
     assert type(refused_from(Failed(grpc.StatusCode.UNAVAILABLE, "connection refused"))) is Unreachable
     assert type(refused_from(Failed(grpc.StatusCode.UNAVAILABLE, None, None))) is Unreachable

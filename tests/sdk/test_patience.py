@@ -10,6 +10,7 @@ from adapters.sdk.errors import (
     Conflict,
     Denied,
     ExchangeRefused,
+    NotAuthenticated,
     OutcomeUnknown,
     Refusal,
     ServerNotTrusted,
@@ -75,3 +76,37 @@ def test_an_unknown_outcome_is_not_repeated_here() -> None:
     attempts = Attempts(Patience(), 10, clock=lambda: 0.0)
     with pytest.raises(OutcomeUnknown):
         attempts.wait_before_next(OutcomeUnknown(Refusal("DEADLINE_EXCEEDED", "late", retry_after_s=0.1)))
+
+
+CUT = Unreachable(Refusal("", "socket closed", unanswered=True))
+OPEN = Unavailable(Refusal("OUTCOME_OPEN", "did it commit?", retry_after_s=0.0, unanswered=True))
+NO_TOKEN = NotAuthenticated(Refusal("PERSON_TOKEN_INVALID", "expired", request_id="r-1"))
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "may_be"),
+    [
+        ([CUT], NO_TOKEN, True),
+        ([OPEN], NO_TOKEN, True),
+        ([CUT, LATER, LATER], NO_TOKEN, True),
+        ([CUT], Unavailable(Refusal("KEY_UNAVAILABLE", "away")), True),
+        ([CUT], Denied(Refusal("ACCESS_DENIED", "not here")), True),
+        ([CUT], Denied(Refusal("ACCESS_DENIED", "no", decision_id="d-1")), False),
+        ([CUT], Conflict(Refusal("VERSION_CONFLICT", "somebody was first")), False),
+        ([LATER], NO_TOKEN, False),
+        ([], NO_TOKEN, False),
+    ],
+)
+def test_behind_an_attempt_without_answer_a_door_that_refuses_says_nothing_of_it(
+    before: list[ExchangeRefused],
+    last: ExchangeRefused,
+    may_be: bool,  # noqa: FBT001 -- a column
+) -> None:
+    attempts = Attempts(Patience(wait_first_s=0.0, wait_max_s=0.0), 60, clock=lambda: 0.0)
+    for one in before:
+        attempts.wait_before_next(one)
+    with pytest.raises(type(last)) as caught:
+        attempts.wait_before_next(last)
+    assert caught.value.may_be_recorded is may_be
+    assert (caught.value.reason, caught.value.request_id) == (last.reason, last.request_id)
+    assert not last.may_be_recorded
