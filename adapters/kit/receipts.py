@@ -213,6 +213,12 @@ class ReceiptsKept:
                 self._fold()
             return begun
 
+    def answered(self, erasure_id: str) -> None:
+        """Forget an erasure whose answer the exchange took. Raises sqlite3.Error."""
+        with self._lock:
+            self._expected.pop(erasure_id, None)
+            self._erasures.end(erasure_id)
+
     def _forget(self, erasure_id: str) -> None:
         plan_ids, until_ms = self._expected.get(erasure_id, ((), FOR_EVER))
         with self._lock:

@@ -35,6 +35,9 @@ class ReceiptKeeper(Protocol):
     def erase(self, erasure_id: str) -> bool:
         """Have them erased before it is answered; tell whether there were any."""
 
+    def answered(self, erasure_id: str) -> None:
+        """Forget this erasure: the exchange took the answer, and asks no more."""
+
     def prove(self, ask: Callable[[int], GetReceiptResponse]) -> None:
         """Fetch what proves some of the receipts, by their leaf; what cannot be asked now waits."""
 

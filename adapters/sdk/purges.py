@@ -93,6 +93,8 @@ def confirm(client: ExchangeClient, erasure_id: str, *, erased: bool) -> None:
     receipts = client.receipts is not None and client.receipts.erase(erasure_id)
     outcome = _outcome(erased=erased or receipts)
     client.rights.confirm_purge(claim=ANSWERING, erasure_id=erasure_id, outcome=outcome)
+    if client.receipts is not None:
+        client.receipts.answered(erasure_id)
 
 
 async def purge_async(client: AsyncExchangeClient, forget: Callable[[PurgeAsked], Awaitable[bool]]) -> int:
@@ -114,6 +116,8 @@ async def purge_async(client: AsyncExchangeClient, forget: Callable[[PurgeAsked]
         receipts = client.receipts is not None and client.receipts.erase(one.erasure_id)
         outcome = _outcome(erased=erased or receipts)
         await client.rights.confirm_purge(claim=ANSWERING, erasure_id=one.erasure_id, outcome=outcome)
+        if client.receipts is not None:
+            client.receipts.answered(one.erasure_id)
     return len(asked)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -10,8 +11,9 @@ import pytest
 
 from adapters.kit.receipts import ReceiptsKept
 from adapters.sdk.aio import AsyncExchangeClient
-from adapters.sdk.errors import ReceiptRefused
+from adapters.sdk.errors import ReceiptRefused, Unavailable
 from adapters.sdk.purges import PurgeAsked, confirm, list_asked, purge, purge_async
+from exchange.errors import KeyUnavailable
 from exchange.v1.common_pb2 import Receipt
 from exchange.v1.plan_service_pb2 import GetPlanResponse, SetGoalResponse
 from exchange.v1.representation_service_pb2 import RecordRepresentativeResponse
@@ -23,6 +25,7 @@ from exchange.v1.resident_rights_service_pb2 import (
     PurgeRequest,
 )
 from tests.sdk.conftest import QUICK
+from tests.sdk.exchange_fake import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +64,12 @@ def kept(book: ReceiptsKept, plan: str) -> list[str]:
     return [one.rpc for one in book.listed(plan)]
 
 
+def begun(tmp_path: Path) -> list[str]:
+    """Return the erasures that the book still waits to have answered."""
+    with closing(sqlite3.connect(tmp_path / "state" / "receipts.db")) as database:
+        return [one for (one,) in database.execute("SELECT erasure_id FROM erasing ORDER BY 1")]
+
+
 def test_of_each_command_the_receipt_is_kept_under_its_plan_and_of_a_question_none(
     client: ExchangeClient, book: ReceiptsKept
 ) -> None:
@@ -97,7 +106,7 @@ def test_what_cannot_be_kept_does_not_count_as_done_and_its_command_is_repeated(
 
 
 def test_they_are_erased_at_the_look_and_that_is_told_whatever_else_was_held(
-    exchange: FakeExchange, client: ExchangeClient, book: ReceiptsKept
+    exchange: FakeExchange, client: ExchangeClient, book: ReceiptsKept, tmp_path: Path
 ) -> None:
     keeping = client.with_receipts(book)
     for plan in (PLAN, OTHER):
@@ -106,6 +115,7 @@ def test_they_are_erased_at_the_look_and_that_is_told_whatever_else_was_held(
 
     def forget(_asked: PurgeAsked) -> bool:
         at_the_time.append(kept(book, PLAN))
+        assert begun(tmp_path) == (["e-1"] if len(at_the_time) == 1 else [])
         return False
 
     assert purge(keeping, forget) == 3
@@ -121,6 +131,28 @@ def test_they_are_erased_at_the_look_and_that_is_told_whatever_else_was_held(
     assert [one.leaf_index for one in exchange.requests["GetReceipt"]] == [1]
 
 
+def test_what_was_erased_and_not_answered_is_told_as_erased_the_next_time_and_then_forgotten(
+    exchange: FakeExchange, client: ExchangeClient, book: ReceiptsKept, tmp_path: Path
+) -> None:
+    keeping = client.with_receipts(book)
+    keeping.plan.set_goal(plan_id=PLAN)
+    exchange.on(
+        "ConfirmPurge", lambda _request, context: refuse(context, KeyUnavailable("the key store is away"))
+    )
+    with pytest.raises(Unavailable):
+        purge(keeping, lambda _asked: False)
+    assert (kept(book, PLAN), begun(tmp_path)) == ([], ["e-1"])
+    exchange.on("ConfirmPurge", lambda *_: ConfirmPurgeResponse())
+    assert purge(keeping, lambda _asked: False) == 3
+    assert [one.outcome for one in exchange.requests["ConfirmPurge"]] == [
+        PURGE_OUTCOME_ERASED,
+        PURGE_OUTCOME_ERASED,
+        PURGE_OUTCOME_NOTHING_KEPT,
+        PURGE_OUTCOME_NOTHING_KEPT,
+    ]
+    assert begun(tmp_path) == []
+
+
 def test_without_a_book_nothing_is_kept_or_asked(exchange: FakeExchange, client: ExchangeClient) -> None:
     assert len(list_asked(client)) == 3
     confirm(client, "e-1", erased=True)
@@ -128,7 +160,7 @@ def test_without_a_book_nothing_is_kept_or_asked(exchange: FakeExchange, client:
 
 
 async def test_the_asyncio_client_does_the_same(
-    exchange: FakeExchange, credentials: Credentials, person: Person, book: ReceiptsKept
+    exchange: FakeExchange, credentials: Credentials, person: Person, book: ReceiptsKept, tmp_path: Path
 ) -> None:
     async with AsyncExchangeClient(exchange.target, credentials, person, patience=QUICK) as client:
         keeping = client.with_receipts(book)
@@ -139,7 +171,7 @@ async def test_the_asyncio_client_does_the_same(
             return False
 
         assert await purge_async(keeping, forget) == 3
-    assert kept(book, PLAN) == []
+    assert (kept(book, PLAN), begun(tmp_path)) == ([], [])
     told: Any = exchange.requests["ConfirmPurge"][0]
     assert told.outcome == PURGE_OUTCOME_ERASED
 
