@@ -15,7 +15,7 @@ import grpc
 from adapters.sdk.base import TIMEOUT_S, Client, Connection, Outgoing, calling
 from adapters.sdk.batches import SEND_COMMANDS
 from adapters.sdk.calls import SUBSCRIBE, Awaiting, Rpc
-from adapters.sdk.errors import ExchangeRefused, refused_from
+from adapters.sdk.errors import CertificateExpired, ExchangeRefused, refused_from
 from adapters.sdk.line import Line
 from adapters.sdk.patience import Patience
 
@@ -95,7 +95,12 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
         while again is not None:
             await asyncio.sleep(again)
             line, channel = self._connection.current
-            metadata = (*line.metadata(SEND_COMMANDS, self._person), trace)
+            try:
+                metadata = (*line.metadata(SEND_COMMANDS, self._person), trace)
+            except CertificateExpired:
+                if part.ended_before():
+                    break
+                raise
             call: Any = channel.unary_unary(SEND_COMMANDS.path, **calling(SEND_COMMANDS))
             try:
                 answer = await call(part.message(line), timeout=attempts.left_s(), metadata=metadata)
@@ -116,6 +121,10 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
                 raw = await self._asked(one.command.rpc, one.outgoing, None)
             except ExchangeRefused as refused:
                 part.refused_alone(one, refused)
+            except CertificateExpired:
+                if part.stays(one):
+                    break
+                raise
             else:
                 part.answered_alone(one, raw)
 

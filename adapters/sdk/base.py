@@ -139,6 +139,7 @@ class Client(Services[_Mode], Generic[_Mode, _Channel]):
         """Tell whether the other end knows no batch: what is left of it goes one by one, which is said."""
         if not isinstance(refused, CallUnknown):
             return False
+        part.not_known(refused)
         self._connection.taking.unknown(refused, part.left, self._log)
         return True
 

@@ -71,14 +71,18 @@ class Collected(Generic[_Answer]):
         self.request: Final = request
         self.refused: SdkError | None = NotSent(f"{rpc.path} was not sent yet")
         self._given: _Answer | None = None
+        self._under_way = False
+        self._unanswered = False  # of an attempt before the one that is under way
+
+    @property
+    def may_be_recorded(self) -> bool:
+        """Tell whether it may stand recorded although it has no answer: an attempt of it was not answered."""
+        return self._under_way or self._unanswered
 
     @property
     def may_come(self) -> bool:
         """Tell whether it ended for now: sent under its request id again, it may be done, or was before."""
-        refused = self.refused
-        if isinstance(refused, ExchangeRefused) and refused.may_be_recorded:
-            return True
-        return isinstance(refused, Unavailable | AnswerUnreadable)
+        return self.may_be_recorded or isinstance(self.refused, Unavailable | AnswerUnreadable)
 
     @property
     def order(self) -> str:
@@ -91,8 +95,24 @@ class Collected(Generic[_Answer]):
             raise self.refused
         return cast("_Answer", self._given)
 
+    def leaves(self) -> None:
+        """Take that an attempt goes out; whatever ends the sending now, it may be recorded."""
+        self._unanswered, self._under_way = self.may_be_recorded, True
+
+    def stays(self) -> None:
+        """Take that the attempt did not go out."""
+        self._under_way = False
+
+    def told(self, refused: ExchangeRefused) -> ExchangeRefused:
+        """Return a refusal as it is told behind the attempts of this command that were not answered."""
+        told = behind_unanswered(refused) if self._unanswered else refused
+        self._unanswered, self._under_way = told.may_be_recorded, False
+        return told
+
     def settle(self, given: object, refused: SdkError | None) -> None:
-        """Take the end of this command."""
+        """Take the end of this command: an answer, what was `told`, or that it cannot be told."""
+        if refused is None or isinstance(refused, ReceiptRefused):
+            self._unanswered = self._under_way = False
         self._given, self.refused = cast("_Answer | None", given), refused
 
 
@@ -127,10 +147,12 @@ class Part:
         """`kept` is what a client does with an answer before it is given."""
         self._waiting = [Waiting(*one) for one in commands]
         self._kept: Final = kept
-        self._unanswered: Final[set[str]] = set()  # request ids of which an attempt was not answered
+        self._last: Final[dict[str, ExchangeRefused]] = {}  # by request id, of the last attempt of this part
 
     def message(self, line: Line) -> SendCommandsRequest:
-        """Return the next attempt: what has no end yet, signed by the key it is sent with."""
+        """Return the next attempt, to go out now: what has no end yet, signed by the key it goes with."""
+        for one in self._waiting:
+            one.command.leaves()
         return SendCommandsRequest(
             commands=[
                 BatchedCommand(
@@ -206,9 +228,10 @@ class Part:
             why = refused_in_batch(command.rpc, command.request, person, request_id)
             why_not = why or nobody or held.get(command.order)
             if why_not is None:
+                command.leaves()
                 yield one
             else:
-                command.settle(None, _told_again(why_not, request_id))
+                command.settle(None, _told_again(why_not, command, request_id))
             if _is_silence(command.refused):
                 nobody = command.refused
             held |= _held_back([command])
@@ -223,12 +246,27 @@ class Part:
         """Take the refusal of a command sent by a call of its own."""
         one.command.settle(None, self._told(one, refused))
 
+    def not_known(self, refused: ExchangeRefused) -> None:
+        """Take that the message is not known there: that attempt did nothing."""
+        for one in self._waiting:
+            one.command.told(refused)
+
+    def stays(self, one: Waiting) -> bool:
+        """Take that one did not go out by a call of its own; as `ended_before`."""
+        one.command.stays()
+        return self.ended_before()
+
+    def ended_before(self) -> bool:
+        """End what is left as its last attempt ended; False where some of it was not sent from here yet."""
+        ends = [(one, end) for one in self._waiting if (end := self._last.get(one.outgoing.request_id))]
+        if len(ends) < len(self._waiting):
+            return False
+        self._end(ends)
+        return True
+
     def _told(self, one: Waiting, refused: ExchangeRefused) -> ExchangeRefused:
-        """Return a refusal as it is told behind the attempts of this command that were not answered."""
-        request_id = one.outgoing.request_id
-        told = behind_unanswered(refused) if request_id in self._unanswered else refused
-        if told.may_be_recorded:
-            self._unanswered.add(request_id)
+        told = one.command.told(refused)
+        self._last[one.outgoing.request_id] = told
         return told
 
     def _accepted(self, one: Waiting, raw: bytes) -> list[tuple[Waiting, object]]:
@@ -275,7 +313,7 @@ def parts_of(
             held |= _held_back(command for command, _ in part)
             part, size = [], 0
         if command.order in held:
-            command.settle(None, _told_again(held[command.order], one.request_id))
+            command.settle(None, _told_again(held[command.order], command, one.request_id))
             continue
         part.append((command, one))
         size += bytes_of
@@ -292,10 +330,11 @@ def _held_back(commands: Iterable[Collected[Any]]) -> dict[str, SdkError]:
     }
 
 
-def _told_again(refused: SdkError, request_id: str) -> SdkError:
-    """Return a refusal as it is told of the command behind it."""
+def _told_again(refused: SdkError, command: Collected[Any], request_id: str) -> SdkError:
+    """Return a refusal as it is told of a command behind it, which was not sent."""
     if isinstance(refused, ExchangeRefused):
-        return type(refused)(replace(refused.refusal, request_id=request_id))
+        again = type(refused)(replace(refused.refusal, request_id=request_id, unanswered=False))
+        return command.told(again)
     return refused
 
 

@@ -15,7 +15,7 @@ import grpc
 from adapters.sdk.base import TIMEOUT_S, Client, Connection, Outgoing, calling
 from adapters.sdk.batches import SEND_COMMANDS
 from adapters.sdk.calls import SUBSCRIBE, Blocking, Rpc
-from adapters.sdk.errors import ExchangeRefused, refused_from
+from adapters.sdk.errors import CertificateExpired, ExchangeRefused, refused_from
 from adapters.sdk.line import Line
 from adapters.sdk.patience import Patience
 
@@ -118,7 +118,12 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
         while again is not None:
             time.sleep(again)
             line, channel = self._connection.current
-            metadata = (*line.metadata(SEND_COMMANDS, self._person), trace)
+            try:
+                metadata = (*line.metadata(SEND_COMMANDS, self._person), trace)
+            except CertificateExpired:
+                if part.ended_before():
+                    break
+                raise
             call: Any = channel.unary_unary(SEND_COMMANDS.path, **calling(SEND_COMMANDS))
             try:
                 answer = call(part.message(line), timeout=attempts.left_s(), metadata=metadata)
@@ -139,6 +144,10 @@ class ExchangeClient(Client[Blocking, grpc.Channel]):
                 raw = self._asked(one.command.rpc, one.outgoing, None)
             except ExchangeRefused as refused:
                 part.refused_alone(one, refused)
+            except CertificateExpired:
+                if part.stays(one):
+                    break
+                raise
             else:
                 part.answered_alone(one, raw)
 

@@ -221,6 +221,8 @@ _BY_REASON: Final[dict[str, type[ExchangeRefused]]] = {
 }
 
 
+_NOT_TOLD: Final = frozenset({"ANSWER_TOO_LARGE", "OUTCOME_OPEN"})
+_NOT_TAKEN: Final = ("CLIENT: Sent message larger", "SERVER: Received message larger")  # of gRPC itself
 # What is found out behind the look at the request id: what was recorded under it would have been the answer.
 _BEHIND_REQUEST_ID: Final = frozenset({"REQUEST_ID_REUSED", "RULE_BROKEN", "VERSION_CONFLICT"})
 
@@ -250,9 +252,18 @@ def refused_from(call: FailedCall, request_id: str = "") -> ExchangeRefused:
         kind = Invalid if refusal.retry_after_s is None else Unavailable
     if code is grpc.StatusCode.UNAVAILABLE and not refusal.reason:
         kind = ServerNotTrusted if "CERTIFICATE_VERIFY_FAILED" in refusal.message else Unreachable
-    # A failure of the exchange itself does not tell where on its way it was.
-    unanswered = kind in {OutcomeUnknown, Unreachable, ServerFault} or refusal.reason == "OUTCOME_OPEN"
-    return kind(replace(refusal, unanswered=unanswered))
+    return kind(replace(refusal, unanswered=_tells_nothing(kind, refusal)))
+
+
+def _tells_nothing(kind: type[ExchangeRefused], refusal: Refusal) -> bool:
+    """Tell whether this says nothing of what was recorded.
+
+    A failure of the exchange itself does not tell where on its way it was; an answer that is too large was
+    made behind the commit.
+    """
+    if kind is Invalid and not refusal.reason:
+        return not refusal.message.startswith(_NOT_TAKEN)
+    return kind in {OutcomeUnknown, Unreachable, ServerFault} or refusal.reason in _NOT_TOLD
 
 
 def _read(call: FailedCall, request_id: str) -> Refusal:

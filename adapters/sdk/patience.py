@@ -52,6 +52,9 @@ def can_be_retried(refused: ExchangeRefused) -> bool:
     """
     if isinstance(refused, ServerNotTrusted):
         return False
+    if isinstance(refused, OutcomeUnknown):
+        # Of a node that was cut off another tells, and when. Where time ran out, it did for this call too.
+        return refused.reason == "OUTCOME_UNKNOWN" and refused.retry_after_s is not None
     if isinstance(refused, Unreachable):
         return True
     return isinstance(refused, Unavailable) and refused.retry_after_s is not None
@@ -80,7 +83,7 @@ class Attempts:
             refused = behind_unanswered(refused)
         self.last = refused
         self._made += 1
-        if self._made >= self._patience.attempts_max or isinstance(refused, OutcomeUnknown):
+        if self._made >= self._patience.attempts_max:
             raise refused
         if not can_be_retried(refused):
             raise refused

@@ -144,10 +144,11 @@ def test_each_reason_is_the_class_a_caller_expects(reason: str, kind: type[Excha
     assert refused.localized == TABLE[reason].dutch
 
 
-TELL_NOTHING = {"OUTCOME_OPEN", "DEADLINE_EXCEEDED", "INTERNAL", "SEAL_BROKEN"}
+KINDS_OF_NODES = KINDS | {"ANSWER_TOO_LARGE": Invalid}
+TELL_NOTHING = {"ANSWER_TOO_LARGE", "OUTCOME_OPEN", "DEADLINE_EXCEEDED", "INTERNAL", "SEAL_BROKEN"}
 
 
-@pytest.mark.parametrize("reason", KINDS)
+@pytest.mark.parametrize("reason", KINDS_OF_NODES)
 def test_what_does_not_tell_whether_it_was_recorded_says_so(reason: str) -> None:
     (error,) = (
         found
@@ -166,6 +167,13 @@ def test_what_does_not_tell_whether_it_was_recorded_says_so(reason: str) -> None
         (grpc.StatusCode.UNKNOWN, "", True),
         (grpc.StatusCode.UNIMPLEMENTED, "", False),
         (grpc.StatusCode.UNAVAILABLE, "Ssl handshake failed: CERTIFICATE_VERIFY_FAILED", False),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "CLIENT: Sent message larger than max (9 vs. 8)", False),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "SERVER: Received message larger than max (9 vs. 8)", False),
+        (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "Stream removed (CLIENT: Received message larger than max (9 vs. 8))",
+            True,
+        ),
     ],
 )
 def test_what_no_exchange_said_tells_nothing_of_it(

@@ -37,6 +37,10 @@ def test_a_wait_is_what_was_asked_and_at_most_the_longest_more(attempt: int, ask
         (Unavailable(Refusal("KEY_UNAVAILABLE", "away")), False),
         (ServerNotTrusted(Refusal("", "expired")), False),
         (Denied(Refusal("ACCESS_DENIED", "no", retry_after_s=1.0)), False),
+        (OutcomeUnknown(Refusal("OUTCOME_UNKNOWN", "cut off", retry_after_s=0.5)), True),
+        (OutcomeUnknown(Refusal("OUTCOME_UNKNOWN", "cut off")), False),
+        (OutcomeUnknown(Refusal("DEADLINE_EXCEEDED", "late", retry_after_s=0.5)), False),
+        (OutcomeUnknown(Refusal("", "cancelled")), False),
         (Conflict(Refusal("VERSION_CONFLICT", "no")), False),
     ],
 )
@@ -72,7 +76,7 @@ def test_time_left_shrinks_and_is_never_nothing() -> None:
     assert 0 < attempts.left_s() < 0.01
 
 
-def test_an_unknown_outcome_is_not_repeated_here() -> None:
+def test_what_took_too_long_is_not_repeated_here() -> None:
     attempts = Attempts(Patience(), 10, clock=lambda: 0.0)
     with pytest.raises(OutcomeUnknown):
         attempts.wait_before_next(OutcomeUnknown(Refusal("DEADLINE_EXCEEDED", "late", retry_after_s=0.1)))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 
 from adapters.sdk.aio import AsyncExchangeClient
-from adapters.sdk.batches import Batch, Collected
+from adapters.sdk.batches import COMMANDS_MAX, Batch, Collected, NotSent
 from adapters.sdk.calls import claim
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
@@ -21,15 +23,17 @@ from adapters.sdk.errors import (
     ExchangeRefused,
     NotAuthenticated,
     Unavailable,
+    Unreachable,
 )
 from adapters.sdk.tokens import Person
 from exchange.errors import AccessDenied, OutcomeOpen, PersonTokenInvalid, VersionConflict
-from exchange.server.nodes.errors import HolderOlder
+from exchange.server.nodes.errors import HolderAway, HolderOlder
 from exchange.server.status import status_of
 from exchange.v1.batch_service_pb2 import BatchedOutcome, SendCommandsResponse
 from exchange.v1.common_pb2 import LIFE_DOMAIN_FINANCE, PURPOSE_WMO_ONDERZOEK
+from exchange.v1.plan_service_pb2 import SetGoalResponse
 from tests.sdk.conftest import QUICK
-from tests.sdk.exchange_fake import refuse
+from tests.sdk.exchange_fake import leaf_of, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,6 +86,12 @@ def ending(*ends: ExchangeError | None) -> Callable[[object, grpc.ServicerContex
         return cut(context) if error is None else refuse(context, error)
 
     return end
+
+
+def away() -> HolderAway:
+    error = HolderAway("no node holds the shard now")
+    error.retry_after_ms = 1
+    return error
 
 
 def open_now() -> OutcomeOpen:
@@ -201,3 +211,142 @@ def test_a_message_that_was_cut_and_goes_one_by_one_then(
     batch, found = batch_of(1)
     using(lambda client: client.send_batch(batch))
     assert refusals(found) == [(NotAuthenticated, True)]
+
+
+def kept_out_next_time(exchange: FakeExchange, using: Callable[..., Any], batch: Batch) -> None:
+    exchange.on("SendCommands", ending(KEPT_OUT))
+    using(lambda client: client.send_batch(batch))
+
+
+def test_a_certificate_that_expires_behind_a_cut_message_does_not_hide_it_either_time(
+    exchange: FakeExchange, using: Callable[..., Any]
+) -> None:
+    def clock() -> float:
+        return time.time() + (YEARS_S if exchange.requests["SendCommands"] else 0.0)
+
+    exchange.on("SendCommands", ending(None))
+    batch, found = batch_of(2)
+    using(lambda client: client.send_batch(batch), clock=clock)
+    assert refusals(found) == [(Unreachable, True)] * 2
+    later, more = batch_of(1)
+    with pytest.raises(CertificateExpired):
+        using(lambda client: client.send_batch(later), clock=clock)
+    assert [(type(one.refused), one.may_be_recorded) for one in more] == [(NotSent, False)]
+
+
+@pytest.mark.parametrize("expires", ["at once", "behind the first"])
+def test_a_certificate_that_expires_while_they_go_one_by_one(
+    exchange: FakeExchange, using: Callable[..., Any], expires: str
+) -> None:
+    """The message was cut at a newer node; the rest has that end, and is not said to have called nobody."""
+
+    def clock() -> float:
+        expired = len(exchange.requests["SendCommands"]) > 1 and (
+            expires == "at once" or exchange.requests["SetGoal"]
+        )
+        return time.time() + (YEARS_S if expired else 0.0)
+
+    exchange.on("SendCommands", ending(None, HolderOlder("of a version before")))
+    exchange.on("SetGoal", ending(DENIED))
+    batch, found = batch_of(3)
+    using(lambda client: client.send_batch(batch), clock=clock)
+    first = (Unreachable, True) if expires == "at once" else (Denied, False)
+    assert refusals(found) == [first, (Unreachable, True), (Unreachable, True)]
+
+
+def test_what_no_message_took_is_not_said_to_be_recorded_when_the_certificate_expires(
+    exchange: FakeExchange, using: Callable[..., Any]
+) -> None:
+    def clock() -> float:
+        return time.time() + (YEARS_S if exchange.requests["SendCommands"] else 0.0)
+
+    exchange.on("SendCommands", ending(HolderOlder("of a version before")))
+    batch, found = batch_of(2)
+    with pytest.raises(CertificateExpired):
+        using(lambda client: client.send_batch(batch), clock=clock)
+    assert [(type(one.refused), one.may_be_recorded) for one in found] == [(NotSent, False)] * 2
+
+
+def test_a_receipt_that_was_not_kept_and_a_door_that_is_closed_when_it_is_sent_again(
+    exchange: FakeExchange, using: Callable[..., Any]
+) -> None:
+    class Full:
+        """A book on a full disk."""
+
+        def keep(self, *_: object) -> None:
+            raise OSError("no space left")
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    def answer(request: Any, _context: object) -> SendCommandsResponse:  # noqa: ANN401 -- as the fake gives it
+        told = SendCommandsResponse()
+        for one in request.commands:
+            metadata = exchange.metadata[-1] | {"x-exchange-signature": b64encode(one.signature).decode()}
+            made = SetGoalResponse()
+            made.receipt.leaf_entry = leaf_of(one.rpc, one.request, metadata)
+            told.outcomes.add(response=made.SerializeToString())
+        return told
+
+    exchange.on("SendCommands", answer)
+    batch, found = batch_of(1)
+    with pytest.raises(OSError, match="space"):
+        using(lambda client: client.with_receipts(Full()).send_batch(batch))
+    assert [(type(one.refused), one.may_be_recorded) for one in found] == [(NotSent, True)]
+    kept_out_next_time(exchange, using, batch)
+    assert refusals(found) == [(NotAuthenticated, True)]
+
+
+async def test_a_message_that_is_cancelled_and_a_door_that_is_closed_when_it_is_sent_again(
+    exchange: FakeExchange, credentials: Credentials
+) -> None:
+    came = threading.Event()
+
+    def held(_request: object, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 -- as the fake gives it
+        came.set()
+        exchange.stopping.wait(10)
+        return cut(context)
+
+    exchange.on("SendCommands", held)
+    batch, found = batch_of(1)
+    async with AsyncExchangeClient(exchange.target, credentials, PERSON, patience=QUICK) as client:
+        sending = asyncio.ensure_future(client.send_batch(batch))
+        assert await asyncio.to_thread(came.wait, 10)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        assert [(type(one.refused), one.may_be_recorded) for one in found] == [(NotSent, True)]
+        exchange.stopping.set()
+        exchange.on("SendCommands", ending(KEPT_OUT))
+        await client.send_batch(batch)
+    assert refusals(found) == [(NotAuthenticated, True)]
+
+
+def test_one_by_one_each_behind_a_silence_is_told_what_is_known_of_itself(
+    exchange: FakeExchange, using: Callable[..., Any]
+) -> None:
+    """The first is sent alone and nobody answers; of those behind it one was open, and one was refused."""
+    answers: list[Any] = [outcomes(away(), open_now(), away()), HolderOlder("of a version before")]
+
+    def answer(_request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 -- as the fake gives it
+        one = answers.pop(0)
+        return one if isinstance(one, SendCommandsResponse) else refuse(context, one)
+
+    exchange.on("SendCommands", answer)
+    exchange.on("SetGoal", lambda _request, context: cut(context))
+    batch, found = batch_of(3)
+    using(lambda client: client.send_batch(batch))
+    assert refusals(found) == [(Unreachable, True), (Unreachable, True), (Unreachable, False)]
+    assert {one.own_words for one in exchange.requests["SetGoal"]} == {GOAL["own_words"]}
+    assert len({one.request_id for one in exchange.requests["SetGoal"]}) == 1
+
+
+def test_what_is_behind_one_that_may_be_recorded_waits_for_the_next_message(
+    exchange: FakeExchange, using: Callable[..., Any]
+) -> None:
+    """The last of a full message was cut and is kept out; what is behind it on its plan was never sent."""
+    exchange.on("SendCommands", ending(None, KEPT_OUT))
+    batch, found = batch_of(COMMANDS_MAX + 1)
+    using(lambda client: client.send_batch(batch))
+    assert refusals(found) == [(NotAuthenticated, True)] * COMMANDS_MAX + [(NotAuthenticated, False)]
+    assert len(exchange.requests["SendCommands"]) == 2
