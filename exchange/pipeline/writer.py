@@ -21,6 +21,7 @@ from exchange.errors import (
     HistoryUnreadable,
     KeyMadeElsewhere,
     KeyUnavailable,
+    OutcomeOpen,
     RegisterInvalid,
     StoreUnavailable,
     Unavailable,
@@ -242,7 +243,9 @@ class Writer:
             self._eraser.execute(walked.destroyed)
         except ExchangeError as error:
             # The walk that erases ends its group. Asked again under its id, it is answered as recorded.
-            walked.outcomes[-1] = error
+            walked.outcomes[-1] = OutcomeOpen(
+                "it is recorded, and what it erases is destroyed later", because=error.code
+            )
         # Folded before, or by a loader meanwhile: read again without what is gone.
         self._hot.evict(walked.overlay.outdated)
 
