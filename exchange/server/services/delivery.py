@@ -67,10 +67,7 @@ async def create_subscription(
     refuse_unlabelled(request.paths, LABELS)
     await refuse_ahead(call, request.begin_cursor, "begin_cursor")
     names = await _names(call)
-    if len(names) >= SUBSCRIPTIONS_MAX and stream_named(call, request.subscription_id) not in names:
-        raise RuleBroken(
-            "your organisation has the most subscriptions there can be", rule="SUBSCRIPTIONS_FULL"
-        )
+    full = len(names) >= SUBSCRIPTIONS_MAX and stream_named(call, request.subscription_id) not in names
     order = Subscribe(
         now=call.now,
         author=author_of(call.caller),
@@ -81,7 +78,16 @@ async def create_subscription(
         household_plan_id=request.household_plan_id,
         start=call.house.parts.hot.as_of if request.begins_now else request.begin_cursor,
     )
-    outcome, _ = await _decide(call, request, lambda _state: order)
+
+    def decided(_state: DeliveryState | None) -> Command:
+        # Behind the look at the request id: one that was made by this very request is not one too many.
+        if full:
+            raise RuleBroken(
+                "your organisation has the most subscriptions there can be", rule="SUBSCRIPTIONS_FULL"
+            )
+        return order
+
+    outcome, _ = await _decide(call, request, decided)
     return pb.CreateSubscriptionResponse(receipt=receipt(outcome))
 
 
