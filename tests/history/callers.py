@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from adapters.sdk.batches import Batch, Collected
-from adapters.sdk.errors import Denied, ExchangeRefused, ServerFault
+from adapters.sdk.errors import Denied, ExchangeRefused, OutcomeUnknown, ServerFault, Unavailable
 from exchange.v1 import common_pb2 as pb
 from tests.e2e.service import ALIGN, INVESTIGATE, WORD, WORK
 from tests.history.check import NOT_NOW
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 WAIT_S = 0.1
 GIVES_UP_AFTER_S = 45.0
 TOGETHER = 5  # commands in one message
+# Whose outcome the exchange itself does not know; all others promise that nothing was recorded.
+MAY_BE_THERE = frozenset({"OUTCOME_OPEN", "OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED"})
 
 
 @dataclass(frozen=True)
@@ -377,4 +379,8 @@ def ended(told: Operation, refused: ExchangeRefused) -> None:
     """Note why an attempt was refused, and whether what it asked may be there."""
     told.reason = refused.reason
     told.decision = refused.decision_id if isinstance(refused, Denied) else ""
-    told.outcome = "unknown" if refused.may_be_recorded else "refused"
+    open_ended = isinstance(refused, OutcomeUnknown) or refused.reason in MAY_BE_THERE
+    cut = isinstance(refused, Unavailable) and not refused.reason
+    # These clients try once, so that nothing but this attempt can be what is open.
+    assert refused.may_be_recorded is (open_ended or cut), refused.reason
+    told.outcome = "unknown" if open_ended or cut else "refused"

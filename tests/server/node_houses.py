@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exchange.errors import ExchangeError
 
 UNARY, STREAM, SEND = "/test.Echo/Ask", "/test.Echo/Tell", SEND_COMMANDS
+QUESTION = "/exchange.v1.PlanService/GetPlan"
 # What nodes of this version serve to callers, and one of the version before serves nobody.
 NEW_UNARY, NEW_STREAM = "/test.Echo/AskNew", "/test.Echo/TellNew"
 STREAM_WAIT_S = 1.0
@@ -131,7 +132,14 @@ class House:
         batches: dict[str, Any] = {
             "SendCommands": grpc.unary_unary_rpc_method_handler(self.door.unary(self.echo.unary))
         }
-        services = {"test.Echo": inner, "exchange.v1.BatchService": batches}
+        questions: dict[str, Any] = {
+            "GetPlan": grpc.unary_unary_rpc_method_handler(self.door.unary(self.echo.unary))
+        }
+        services = {
+            "test.Echo": inner,
+            "exchange.v1.BatchService": batches,
+            "exchange.v1.PlanService": questions,
+        }
         port = await self.door.start("127.0.0.1", 0, self.files.node, services, bears)
         self.address = f"127.0.0.1:{port}"
         outer: dict[str, Any] = {
@@ -146,10 +154,14 @@ class House:
         batches = {
             "SendCommands": grpc.unary_unary_rpc_method_handler(self.front.unary(SEND, self.echo.unary))
         }
+        questions = {
+            "GetPlan": grpc.unary_unary_rpc_method_handler(self.front.unary(QUESTION, self.echo.unary))
+        }
         self.server.add_generic_rpc_handlers(
             (
                 grpc.method_handlers_generic_handler("test.Echo", outer),
                 grpc.method_handlers_generic_handler("exchange.v1.BatchService", batches),
+                grpc.method_handlers_generic_handler("exchange.v1.PlanService", questions),
             )
         )
         self.target = f"127.0.0.1:{self.server.add_secure_port('127.0.0.1:0', self.files.server)}"

@@ -24,11 +24,14 @@ from exchange.errors import (
     StoreUnavailable,
     VersionConflict,
 )
-from exchange.server.nodes.again import SEND_COMMANDS, answered
+from exchange.server.app import handlers
+from exchange.server.contract.commands import command_path
+from exchange.server.interceptor import Unary
+from exchange.server.nodes.again import SEND_COMMANDS, records_a_deed
 from exchange.server.nodes.errors import OutcomeUnknown
 from exchange.server.status import code_of, status_of
 from exchange.v1.batch_service_pb2 import BatchedOutcome, SendCommandsRequest, SendCommandsResponse
-from tests.server.node_houses import SEND, UNARY, Files, asking, details, opened, refusal, until
+from tests.server.node_houses import QUESTION, SEND, UNARY, Files, asking, details, opened, refusal, until
 
 if TYPE_CHECKING:
     from tests.server.node_houses import House
@@ -66,7 +69,7 @@ def name(error: ExchangeError) -> str:
 
 
 async def cut_and_asked_again(
-    files: Files, error: ExchangeError, *, here: bool, cut: bool = True
+    files: Files, error: ExchangeError, *, here: bool, cut: bool = True, path: str = UNARY
 ) -> grpc.aio.AioRpcError:
     """Send a call to a node that dies with it; refuse it where it is asked again, and return the refusal."""
     async with opened(files) as front, opened(files) as dying, opened(files) as holder:
@@ -78,7 +81,7 @@ async def cut_and_asked_again(
         async with asking(front) as line:
             if not cut:
                 _moved(front, holder, here=here)
-            call = asyncio.ensure_future(line.unary_unary(UNARY)(b"one"))
+            call = asyncio.ensure_future(line.unary_unary(path)(b"one"))
             if cut:
                 await until(partial(len, dying.echo.calls))
                 await dying.door.stop(0)
@@ -143,6 +146,20 @@ async def test_each_command_of_a_batch_says_what_is_known_of_it(files: Files, *,
     assert list(told.outcomes) == of_itself + outcomes[len(OF_ITSELF) :]
 
 
-def test_answers_of_other_calls_are_not_read() -> None:
-    assert answered(UNARY, b"\xff") == b"\xff"
-    assert answered(SEND_COMMANDS, b"") == b""
+def test_a_question_records_no_deed_and_is_refused_as_it_is() -> None:
+    paths = {
+        f"/{service}/{name}": isinstance(kind, Unary) and command_path(kind.request) != ""
+        for service, rpcs in handlers().items()
+        for name, kind in rpcs.items()
+    }
+    assert {path: records_a_deed(path) for path in paths} == paths | {SEND_COMMANDS: True}
+    assert not records_a_deed(QUESTION)
+    # What the contract does not name may be one of a node of the next version.
+    assert records_a_deed(UNARY)
+    assert records_a_deed("/exchange.v1.PlanService/NotYet")
+
+
+async def test_a_question_that_was_cut_off_is_refused_as_it_is(files: Files) -> None:
+    error = PersonTokenInvalid("expired")
+    found = await cut_and_asked_again(files, error, here=True, path=QUESTION)
+    assert details(found) == status_of(error).SerializeToString()

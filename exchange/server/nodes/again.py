@@ -1,16 +1,18 @@
 """A call that a node was sent before and did not answer: what the end it has elsewhere says of it.
 
-Promises: no refusal says that nothing was recorded, but one that was found behind the look at the request id:
-what was recorded under it would have been the answer. Any other becomes OUTCOME_UNKNOWN, for a call and for
-each command of a batch alike, and for the caller alone: the log line of the node that refused says why.
+Promises: no refusal of a command says that nothing was recorded, but one found behind the look at the request
+id: what was recorded under it would have been the answer. Any other becomes OUTCOME_UNKNOWN, for a call and
+for each command of a batch alike, and for the caller alone: the log line of the node that refused says why.
+Questions are refused as they are.
 Source: AIP-155 (request ids); exchange/decisions/0212-a-refusal-behind-a-cut-line.md.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import grpc
+from google.protobuf import descriptor_pool
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
@@ -56,14 +58,31 @@ def is_of_this_attempt_alone(raw: bytes) -> bool:
     return info.reason not in _OF_THE_COMMAND | _OPEN
 
 
+def records_a_deed(path: str) -> bool:
+    """Tell whether this call is a command or a batch of them; what the contract does not name may be one."""
+    service, _, method = path.strip("/").rpartition("/")
+    try:
+        described: Any = descriptor_pool.Default().FindServiceByName(service).methods_by_name[method]
+    except KeyError:
+        return True
+    return path == SEND_COMMANDS or "receipt" in described.output_type.fields_by_name
+
+
 def unknown() -> OutcomeUnknown:
     """Return what is said where another node may have recorded it."""
     return OutcomeUnknown("the node that was asked is away; what was asked may be recorded")
 
 
-def answered(path: str, answer: bytes) -> bytes:
-    """Return the answer to a call that was sent before; of a batch each refusal says what it may."""
-    if path != SEND_COMMANDS:
+def sent_before(path: str, context: Context) -> Context:
+    """Return the context of a call that goes out again; refusals of a command say what they may there."""
+    if isinstance(context, SentBefore) or not records_a_deed(path):
+        return context
+    return cast("Context", SentBefore(context))
+
+
+def answered(path: str, context: Context, answer: bytes) -> bytes:
+    """Return the answer to a call; of a batch that was sent before each refusal says what it may."""
+    if path != SEND_COMMANDS or not isinstance(context, SentBefore):
         return answer
     told = SendCommandsResponse.FromString(answer)
     for one in told.outcomes:

@@ -14,14 +14,14 @@ import asyncio
 import math
 from collections import Counter
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import grpc
 
 from exchange.errors import ExchangeError
 from exchange.server.caller.certificates import PEM_KEY
 from exchange.server.limits import StreamNotRead
-from exchange.server.nodes.again import SentBefore, answered, info_of, unknown
+from exchange.server.nodes.again import answered, info_of, sent_before, unknown
 from exchange.server.nodes.errors import HolderAway, HolderOlder
 from exchange.server.nodes.holding import while_held
 from exchange.server.nodes.relayed import headers_of, refuse_node_headers
@@ -125,17 +125,15 @@ class Front:
         while True:
             change, holder = self._holding.next_change, self._holding.holder
             if self._holding.here:
-                answer = await serve(raw, context)
-                return answered(path, answer) if sent else answer
+                return answered(path, context, await serve(raw, context))
             line: Any = await self._lines.to(holder, until - clock()) if holder else None
             if line is not None and (left := until - clock()) > 0:
                 call = line.unary_unary(path)(raw, timeout=left, metadata=headers)
                 try:
-                    answer = await self._answered(holder, call)
+                    answer: bytes = await self._answered(holder, call)
                 except _Again as again:
                     if not again.untouched:
-                        context = context if sent else cast("Context", SentBefore(context))
-                        sent, asked_at = True, clock()
+                        context, sent, asked_at = sent_before(path, context), True, clock()
                     self.counts["again"] += 1
                 except grpc.aio.AioRpcError as error:
                     if _is_of_no_call_known(error):
@@ -145,7 +143,7 @@ class Front:
                     return await _relay(context, error)
                 else:
                     self.counts["answered"] += 1
-                    return answered(path, answer) if sent else answer
+                    return answered(path, context, answer)
             self._holding.look_again()
             if clock() + AGAIN_S >= min(until, asked_at + HOLDER_WAIT_S):
                 raise _gone(sent=sent)
