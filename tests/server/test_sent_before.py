@@ -11,6 +11,7 @@ import pytest
 
 from exchange.errors import (
     AccessDenied,
+    AnswerTooLarge,
     CallerUnknown,
     Draining,
     ExchangeError,
@@ -55,6 +56,7 @@ OF_THE_COMMAND = [
     RuleBroken("not now"),
     RequestIdReused("used for something else"),
     OutcomeOpen("did it commit?"),
+    AnswerTooLarge("the answer is over its limit"),
     ExchangeError("an unforeseen error"),
 ]
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 SEND_COMMANDS: Final = "/exchange.v1.BatchService/SendCommands"
 # Found behind the look at the request id.
 _OF_THE_COMMAND: Final = frozenset({"REQUEST_ID_REUSED", "RULE_BROKEN", "VERSION_CONFLICT"})
-# Say themselves that the outcome may be either.
-_OPEN: Final = frozenset({"DEADLINE_EXCEEDED", OutcomeUnknown.code, "OUTCOME_OPEN"})
+# Say themselves that the outcome may be either, or come behind the commit.
+_OPEN: Final = frozenset({"ANSWER_TOO_LARGE", "DEADLINE_EXCEEDED", OutcomeUnknown.code, "OUTCOME_OPEN"})
 # A failure of the exchange itself says nothing of what was recorded, and has a number to report.
 _FAULTS: Final = frozenset(
     code.value[0] for code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN)
