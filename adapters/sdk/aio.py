@@ -15,7 +15,7 @@ import grpc
 from adapters.sdk.base import TIMEOUT_S, Client, Connection, Outgoing, calling
 from adapters.sdk.batches import SEND_COMMANDS
 from adapters.sdk.calls import SUBSCRIBE, Awaiting, Rpc
-from adapters.sdk.errors import CertificateExpired, ExchangeRefused, refused_from
+from adapters.sdk.errors import CertificateExpired, ExchangeRefused, PersonMissing, refused_from
 from adapters.sdk.line import Line
 from adapters.sdk.patience import Patience
 
@@ -121,7 +121,7 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
                 raw = await self._asked(one.command.rpc, one.outgoing, None)
             except ExchangeRefused as refused:
                 part.refused_alone(one, refused)
-            except CertificateExpired:
+            except (CertificateExpired, PersonMissing):
                 if part.stays(one):
                     break
                 raise

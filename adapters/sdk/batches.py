@@ -73,16 +73,17 @@ class Collected(Generic[_Answer]):
         self._given: _Answer | None = None
         self._under_way = False
         self._unanswered = False  # of an attempt before the one that is under way
+        self._cut = False  # its end does not tell what became of an attempt before it
 
     @property
     def may_be_recorded(self) -> bool:
-        """Tell whether it may stand recorded although it has no answer: an attempt of it was not answered."""
+        """Tell whether it may stand recorded although it has no answer that is taken here."""
         return self._under_way or self._unanswered
 
     @property
     def may_come(self) -> bool:
         """Tell whether it ended for now: sent under its request id again, it may be done, or was before."""
-        return self.may_be_recorded or isinstance(self.refused, Unavailable | AnswerUnreadable)
+        return self._cut or isinstance(self.refused, Unavailable | AnswerUnreadable)
 
     @property
     def order(self) -> str:
@@ -106,13 +107,14 @@ class Collected(Generic[_Answer]):
     def told(self, refused: ExchangeRefused) -> ExchangeRefused:
         """Return a refusal as it is told behind the attempts of this command that were not answered."""
         told = behind_unanswered(refused) if self._unanswered else refused
+        self._cut = self._unanswered and told.may_be_recorded
         self._unanswered, self._under_way = told.may_be_recorded, False
         return told
 
     def settle(self, given: object, refused: SdkError | None) -> None:
         """Take the end of this command: an answer, what was `told`, or that it cannot be told."""
-        if refused is None or isinstance(refused, ReceiptRefused):
-            self._unanswered = self._under_way = False
+        if refused is None:
+            self._unanswered = self._under_way = self._cut = False
         self._given, self.refused = cast("_Answer | None", given), refused
 
 
@@ -151,9 +153,7 @@ class Part:
 
     def message(self, line: Line) -> SendCommandsRequest:
         """Return the next attempt, to go out now: what has no end yet, signed by the key it goes with."""
-        for one in self._waiting:
-            one.command.leaves()
-        return SendCommandsRequest(
+        message = SendCommandsRequest(
             commands=[
                 BatchedCommand(
                     rpc=one.command.rpc.path,
@@ -163,6 +163,9 @@ class Part:
                 for one in self._waiting
             ]
         )
+        for one in self._waiting:
+            one.command.leaves()
+        return message
 
     def answered(self, answer: SendCommandsResponse, attempts: Attempts) -> float | None:
         """Take the answers; return after how many seconds the rest is sent again, None where nothing is.
@@ -176,15 +179,18 @@ class Part:
             return None
         again: list[tuple[Waiting, ExchangeRefused]] = []
         answers: list[tuple[Waiting, object]] = []
+        held: dict[str, SdkError] = {}
         for one, outcome in zip(self._waiting, answer.outcomes, strict=True):
             if outcome.WhichOneof("outcome") == "response":
                 answers += self._accepted(one, outcome.response)
                 continue
             refused = self._told(one, _refused(outcome.status, one.outgoing.request_id))
-            if can_be_retried(refused):
+            if can_be_retried(refused) and one.command.order not in held:
                 again.append((one, refused))
             else:
+                # What is behind one that may still be done does not go out without it.
                 one.command.settle(None, refused)
+                held |= _held_back([one.command])
         # Each of them, whatever comes of another: what was raised is raised when all were.
         with ExitStack() as keeping:
             for one, given in reversed(answers):
@@ -331,10 +337,10 @@ def _held_back(commands: Iterable[Collected[Any]]) -> dict[str, SdkError]:
 
 
 def _told_again(refused: SdkError, command: Collected[Any], request_id: str) -> SdkError:
-    """Return a refusal as it is told of a command behind it, which was not sent."""
+    """Return a refusal as it is told of a command behind it, which does not go out now."""
     if isinstance(refused, ExchangeRefused):
-        again = type(refused)(replace(refused.refusal, request_id=request_id, unanswered=False))
-        return command.told(again)
+        mark = command.may_be_recorded
+        return type(refused)(replace(refused.refusal, request_id=request_id, unanswered=mark))
     return refused
 
 

@@ -259,11 +259,11 @@ def _tells_nothing(kind: type[ExchangeRefused], refusal: Refusal) -> bool:
     """Tell whether this says nothing of what was recorded.
 
     A failure of the exchange itself does not tell where on its way it was; an answer that is too large was
-    made behind the commit.
+    made behind the commit. Without a reason of the exchange it may have come from anybody on the way.
     """
-    if kind is Invalid and not refusal.reason:
-        return not refusal.message.startswith(_NOT_TAKEN)
-    return kind in {OutcomeUnknown, Unreachable, ServerFault} or refusal.reason in _NOT_TOLD
+    if refusal.reason:
+        return kind in {OutcomeUnknown, ServerFault} or refusal.reason in _NOT_TOLD
+    return kind not in {CallUnknown, ServerNotTrusted} and not refusal.message.startswith(_NOT_TAKEN)
 
 
 def _read(call: FailedCall, request_id: str) -> Refusal:

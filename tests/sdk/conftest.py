@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from adapters.sdk.aio import AsyncExchangeClient
 from adapters.sdk.client import ExchangeClient
 from adapters.sdk.credentials import Credentials
 from adapters.sdk.patience import Patience
 from adapters.sdk.tokens import Person
 from exchange.keys.authority import DevelopmentAuthority
+from tests.sdk.cut_lines import PERSON
 from tests.sdk.exchange_fake import FakeExchange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from exchange.keys.authority import IssuedServer
@@ -63,3 +66,21 @@ def person() -> Person:
 def client(exchange: FakeExchange, credentials: Credentials, person: Person) -> Iterator[ExchangeClient]:
     with ExchangeClient(exchange.target, credentials, person, patience=QUICK) as client:
         yield client
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def using(request: pytest.FixtureRequest, exchange: FakeExchange, organisation: Path) -> Callable[..., Any]:
+    """Do something with a client of either kind."""
+    credentials = Credentials.load(organisation)
+
+    async def awaited(act: Callable[[Any], Any], more: dict[str, Any]) -> Any:  # noqa: ANN401 -- what is done
+        async with AsyncExchangeClient(
+            exchange.target, credentials, PERSON, patience=QUICK, **more
+        ) as client:
+            return await act(client)
+
+    def blocking(act: Callable[[Any], Any], **more: Any) -> Any:  # noqa: ANN401 -- what is done, how
+        with ExchangeClient(exchange.target, credentials, PERSON, patience=QUICK, **more) as client:
+            return act(client)
+
+    return blocking if request.param == "blocking" else lambda act, **more: asyncio.run(awaited(act, more))

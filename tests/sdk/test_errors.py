@@ -165,6 +165,8 @@ def test_what_does_not_tell_whether_it_was_recorded_says_so(reason: str) -> None
         (grpc.StatusCode.DEADLINE_EXCEEDED, "", True),
         (grpc.StatusCode.CANCELLED, "", True),
         (grpc.StatusCode.UNKNOWN, "", True),
+        (grpc.StatusCode.ABORTED, "a proxy had enough", True),
+        (grpc.StatusCode.UNAUTHENTICATED, "a proxy asks who this is", True),
         (grpc.StatusCode.UNIMPLEMENTED, "", False),
         (grpc.StatusCode.UNAVAILABLE, "Ssl handshake failed: CERTIFICATE_VERIFY_FAILED", False),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "CLIENT: Sent message larger than max (9 vs. 8)", False),

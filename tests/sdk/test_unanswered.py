@@ -5,17 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
-import grpc
 import pytest
 
 from adapters.sdk.aio import AsyncExchangeClient
-from adapters.sdk.batches import COMMANDS_MAX, Batch, Collected, NotSent
-from adapters.sdk.calls import claim
-from adapters.sdk.client import ExchangeClient
-from adapters.sdk.credentials import Credentials
+from adapters.sdk.batches import COMMANDS_MAX, NotSent
 from adapters.sdk.errors import (
     CertificateExpired,
     Conflict,
@@ -25,79 +20,37 @@ from adapters.sdk.errors import (
     Unavailable,
     Unreachable,
 )
-from adapters.sdk.tokens import Person
-from exchange.errors import AccessDenied, OutcomeOpen, PersonTokenInvalid, VersionConflict
-from exchange.server.nodes.errors import HolderAway, HolderOlder
-from exchange.server.status import status_of
-from exchange.v1.batch_service_pb2 import BatchedOutcome, SendCommandsResponse
-from exchange.v1.common_pb2 import LIFE_DOMAIN_FINANCE, PURPOSE_WMO_ONDERZOEK
-from exchange.v1.plan_service_pb2 import SetGoalResponse
+from exchange.server.nodes.errors import HolderOlder
+from exchange.v1.batch_service_pb2 import SendCommandsResponse
 from tests.sdk.conftest import QUICK
-from tests.sdk.exchange_fake import leaf_of, refuse
+from tests.sdk.cut_lines import (
+    DENIED,
+    FIRST,
+    GOAL,
+    KEPT_OUT,
+    PERSON,
+    YEARS_S,
+    Full,
+    away,
+    batch_of,
+    cut,
+    ending,
+    kept_out_next_time,
+    open_now,
+    outcomes,
+    recording,
+    refusals,
+)
+from tests.sdk.exchange_fake import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
+    import grpc
+
+    from adapters.sdk.credentials import Credentials
     from exchange.errors import ExchangeError
     from tests.sdk.exchange_fake import FakeExchange
-
-YEARS_S = 50 * 365 * 86_400.0
-PERSON = Person("wt-014", "college:WMO", "regisseur")
-GOAL: dict[str, Any] = {
-    "claim": claim(PURPOSE_WMO_ONDERZOEK, "WMO-2.3.2", "to plan support"),
-    "plan_id": "0b9a0c6e-6a0c-4c8e-9d4e-0f3a7a3f7a11",
-    "own_words": "weer slapen",
-    "life_domain": LIFE_DOMAIN_FINANCE,
-}
-KEPT_OUT = PersonTokenInvalid("the token has expired")
-DENIED = AccessDenied("no", rules=("R01",), remedies=(), decision_id="d-1")
-FIRST = VersionConflict("somebody else was first", expected="3", found="4")
-
-
-@pytest.fixture(params=["blocking", "asyncio"])
-def using(request: pytest.FixtureRequest, exchange: FakeExchange, organisation: Path) -> Callable[..., Any]:
-    """Do something with a client of either kind."""
-    credentials = Credentials.load(organisation)
-
-    async def awaited(act: Callable[[Any], Any], more: dict[str, Any]) -> Any:  # noqa: ANN401 -- what is done
-        async with AsyncExchangeClient(
-            exchange.target, credentials, PERSON, patience=QUICK, **more
-        ) as client:
-            return await act(client)
-
-    def blocking(act: Callable[[Any], Any], **more: Any) -> Any:  # noqa: ANN401 -- what is done, how
-        with ExchangeClient(exchange.target, credentials, PERSON, patience=QUICK, **more) as client:
-            return act(client)
-
-    return blocking if request.param == "blocking" else lambda act, **more: asyncio.run(awaited(act, more))
-
-
-def cut(context: grpc.ServicerContext) -> None:
-    context.abort(grpc.StatusCode.UNAVAILABLE, "socket closed")
-
-
-def ending(*ends: ExchangeError | None) -> Callable[[object, grpc.ServicerContext], Any]:
-    """End each attempt with the next of these, None for a line that was cut."""
-    left: Iterator[ExchangeError | None] = iter(ends)
-
-    def end(_request: object, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 -- as the fake gives it
-        error = next(left)
-        return cut(context) if error is None else refuse(context, error)
-
-    return end
-
-
-def away() -> HolderAway:
-    error = HolderAway("no node holds the shard now")
-    error.retry_after_ms = 1
-    return error
-
-
-def open_now() -> OutcomeOpen:
-    error = OutcomeOpen("the event store did not say whether it committed")
-    error.retry_after_ms = 1
-    return error
 
 
 @pytest.mark.parametrize(
@@ -142,23 +95,6 @@ def test_a_certificate_that_expires_behind_a_cut_does_not_hide_it(
     with pytest.raises(CertificateExpired):
         using(lambda client: client.plan.set_goal(**GOAL), clock=clock)
     assert len(exchange.requests["SetGoal"]) == 1
-
-
-def refusals(found: list[Collected[Any]]) -> list[tuple[type[Any], bool]]:
-    refused = [one.refused for one in found]
-    assert all(isinstance(one, ExchangeRefused) for one in refused)
-    return [(type(one), one.may_be_recorded) for one in refused if isinstance(one, ExchangeRefused)]
-
-
-def outcomes(*errors: ExchangeError) -> SendCommandsResponse:
-    return SendCommandsResponse(
-        outcomes=[BatchedOutcome(status=status_of(error).SerializeToString()) for error in errors]
-    )
-
-
-def batch_of(count: int) -> tuple[Batch, list[Collected[Any]]]:
-    batch = Batch()
-    return batch, [batch.plan.set_goal(**GOAL) for _ in range(count)]
 
 
 def test_a_message_that_was_cut_and_is_kept_out_then(
@@ -213,11 +149,6 @@ def test_a_message_that_was_cut_and_goes_one_by_one_then(
     assert refusals(found) == [(NotAuthenticated, True)]
 
 
-def kept_out_next_time(exchange: FakeExchange, using: Callable[..., Any], batch: Batch) -> None:
-    exchange.on("SendCommands", ending(KEPT_OUT))
-    using(lambda client: client.send_batch(batch))
-
-
 def test_a_certificate_that_expires_behind_a_cut_message_does_not_hide_it_either_time(
     exchange: FakeExchange, using: Callable[..., Any]
 ) -> None:
@@ -270,25 +201,7 @@ def test_what_no_message_took_is_not_said_to_be_recorded_when_the_certificate_ex
 def test_a_receipt_that_was_not_kept_and_a_door_that_is_closed_when_it_is_sent_again(
     exchange: FakeExchange, using: Callable[..., Any]
 ) -> None:
-    class Full:
-        """A book on a full disk."""
-
-        def keep(self, *_: object) -> None:
-            raise OSError("no space left")
-
-        def close(self) -> None:
-            """Nothing is open."""
-
-    def answer(request: Any, _context: object) -> SendCommandsResponse:  # noqa: ANN401 -- as the fake gives it
-        told = SendCommandsResponse()
-        for one in request.commands:
-            metadata = exchange.metadata[-1] | {"x-exchange-signature": b64encode(one.signature).decode()}
-            made = SetGoalResponse()
-            made.receipt.leaf_entry = leaf_of(one.rpc, one.request, metadata)
-            told.outcomes.add(response=made.SerializeToString())
-        return told
-
-    exchange.on("SendCommands", answer)
+    exchange.on("SendCommands", recording(exchange))
     batch, found = batch_of(1)
     with pytest.raises(OSError, match="space"):
         using(lambda client: client.with_receipts(Full()).send_batch(batch))
