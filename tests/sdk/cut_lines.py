@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from base64 import b64encode
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import pytest
 
 from adapters.sdk.batches import Batch, Collected
 from adapters.sdk.calls import claim
@@ -23,6 +26,7 @@ from tests.sdk.exchange_fake import leaf_of, refuse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from adapters.sdk.aio import AsyncExchangeClient
     from exchange.errors import ExchangeError
     from tests.sdk.exchange_fake import FakeExchange
 
@@ -114,3 +118,21 @@ def recording(exchange: FakeExchange, *errors: ExchangeError | None) -> Callable
         return told
 
     return answer
+
+
+async def cancelled(exchange: FakeExchange, client: AsyncExchangeClient, batch: Batch) -> None:
+    """Send a batch, and give it up once its message came; nobody answers it any more."""
+    came = threading.Event()
+
+    def held(_request: object, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 -- as the fake gives it
+        came.set()
+        exchange.stopping.wait(10)
+        return cut(context)
+
+    exchange.on("SendCommands", held)
+    sending = asyncio.ensure_future(client.send_batch(batch))
+    assert await asyncio.to_thread(came.wait, 10)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    exchange.stopping.set()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +31,7 @@ from tests.sdk.cut_lines import (
     Full,
     away,
     batch_of,
+    cancelled,
     cut,
     ending,
     kept_out_next_time,
@@ -213,23 +212,10 @@ def test_a_receipt_that_was_not_kept_and_a_door_that_is_closed_when_it_is_sent_a
 async def test_a_message_that_is_cancelled_and_a_door_that_is_closed_when_it_is_sent_again(
     exchange: FakeExchange, credentials: Credentials
 ) -> None:
-    came = threading.Event()
-
-    def held(_request: object, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 -- as the fake gives it
-        came.set()
-        exchange.stopping.wait(10)
-        return cut(context)
-
-    exchange.on("SendCommands", held)
     batch, found = batch_of(1)
     async with AsyncExchangeClient(exchange.target, credentials, PERSON, patience=QUICK) as client:
-        sending = asyncio.ensure_future(client.send_batch(batch))
-        assert await asyncio.to_thread(came.wait, 10)
-        sending.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await sending
+        await cancelled(exchange, client, batch)
         assert [(type(one.refused), one.may_be_recorded) for one in found] == [(NotSent, True)]
-        exchange.stopping.set()
         exchange.on("SendCommands", ending(KEPT_OUT))
         await client.send_batch(batch)
     assert refusals(found) == [(NotAuthenticated, True)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +28,7 @@ from tests.sdk.cut_lines import (
     Full,
     away,
     batch_of,
-    cut,
+    cancelled,
     ending,
     outcomes,
     recording,
@@ -40,8 +38,6 @@ from tests.sdk.exchange_fake import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import grpc
 
     from adapters.sdk.batches import Collected
     from adapters.sdk.credentials import Credentials
@@ -89,24 +85,11 @@ def test_one_that_is_held_back_the_next_time_may_be_recorded_all_the_same(
 async def test_a_message_that_was_cancelled_and_goes_one_by_one_then(
     exchange: FakeExchange, credentials: Credentials
 ) -> None:
-    came = threading.Event()
-
-    def held(_request: object, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 -- as the fake gives it
-        came.set()
-        exchange.stopping.wait(10)
-        return cut(context)
-
-    exchange.on("SendCommands", held)
     batch, found = batch_of(2)
     other, _ = batch_of(1)
     async with AsyncExchangeClient(exchange.target, credentials, PERSON, patience=QUICK) as client:
-        sending = asyncio.ensure_future(client.send_batch(batch))
-        assert await asyncio.to_thread(came.wait, 10)
-        sending.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await sending
+        await cancelled(exchange, client, batch)
         assert marks(found) == [(NotSent, True)] * 2
-        exchange.stopping.set()
         exchange.on("SendCommands", ending(HolderOlder("of a version before")))
         exchange.on("SetGoal", lambda _request, context: refuse(context, KEPT_OUT))
         # From here on nobody is asked for a batch for a while.
