@@ -98,9 +98,10 @@ def draw_facts(seed: int, register: Register) -> Iterator[Facts]:
         # One entry is of an emergency among many on consent: it comes round twice as often.
         cycle([one for one in entries for _ in range(bool(one.consent_kind) + 2 * one.break_glass)]),
         cycle([basis for basis in entries if basis.subject_access]),
+        cycle([basis for basis in entries if basis.disproportion_check]),
     ]
     while True:
-        basis = next(draw.choices(turns, weights=[5, 3, 2])[0])
+        basis = next(draw.choices(turns, weights=[10, 6, 4, 1])[0])
         yield _bent(draw, standing(draw, basis), basis)
 
 
@@ -178,7 +179,10 @@ def _bend_a_party(draw: Random, facts: Facts, basis: LegalBasis) -> Facts:
     other: list[dict[str, Any]] = [
         {"provider": draw.choice([*sorted(words.KINDS), ""])},
         {"recipient": draw.choice([*sorted(words.KINDS), "iemand"])},
-        {"recipient": _one(draw, words.RESIDENT_SIDE & basis.recipients)},
+        {
+            "recipient": _one(draw, words.RESIDENT_SIDE & basis.recipients),
+            "has_authority": draw.random() < 0.5,
+        },
         {"recipient_id": "ontvanger-2"},
         {"purpose": draw.choice([*sorted(words.PURPOSES), "alles"])},
         {"acquired_for": draw.choice([None, "", "WMO", *sorted(words.ORIGINS)])},
@@ -230,6 +234,11 @@ def _bend_a_relation(draw: Random, facts: Facts, _: LegalBasis) -> Facts:
     ]
     changes = {key: value for one in draw.sample(other, draw.randint(1, 2)) for key, value in one.items()}
     return replace(facts, **changes)
+
+
+def _bend_to_harm(_: Random, facts: Facts, basis: LegalBasis) -> Facts:
+    """Telling would harm the resident out of proportion, where the entry asks that it be weighed."""
+    return replace(facts, disproportionate=basis.disproportion_check)
 
 
 def _bend_a_claim_of_danger(draw: Random, facts: Facts, _: LegalBasis) -> Facts:
@@ -317,6 +326,7 @@ BENDS: Final[list[Bend]] = [
     _bend_a_relation,
     _bend_a_relation,
     _bend_to_a_withdrawal,
+    _bend_to_harm,
     _bend_a_claim_of_danger,
     _bend_what_is_known,
     *(_bend_the_consent,) * 3,
