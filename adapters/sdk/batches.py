@@ -271,7 +271,9 @@ class Part:
         return True
 
     def _told(self, one: Waiting, refused: ExchangeRefused) -> ExchangeRefused:
-        told = one.command.told(refused)
+        # That of a whole message names none.
+        named = replace(refused.refusal, request_id=one.outgoing.request_id)
+        told = one.command.told(type(refused)(named))
         self._last[one.outgoing.request_id] = told
         return told
 
