@@ -34,6 +34,12 @@ SAME_ID = "First send it again under the same request id: it may be recorded, an
 WRONG = RequestInvalid("wrong", {"own_words": "is empty"})
 
 
+def ids_of(found: list[Collected[Any]]) -> list[str]:
+    sent: list[Any] = [one.request for one in found]
+    assert all(one.request_id for one in sent)
+    return [one.request_id for one in sent]
+
+
 def refused_of(found: Collected[Any]) -> ExchangeRefused:
     assert isinstance(found.refused, ExchangeRefused)
     return found.refused
@@ -98,10 +104,8 @@ def test_each_command_of_a_message_that_failed_names_the_request_id_it_is_asked_
     exchange.on("SendCommands", ending(*ends))
     batch, found = batch_of(2)
     using(lambda client: client.send_batch(batch))
-    sent = [one.request for one in found]
-    assert all(one.request_id for one in sent)
     assert [type(one.refused) for one in found] == [kind] * 2
-    assert [refused_of(one).request_id for one in found] == [one.request_id for one in sent]
+    assert [refused_of(one).request_id for one in found] == ids_of(found)
 
 
 def test_one_behind_another_names_its_own_request_id(
@@ -111,4 +115,4 @@ def test_one_behind_another_names_its_own_request_id(
     exchange.on("SendCommands", lambda *_: outcomes(later, away()))
     batch, found = batch_of(2)
     using(lambda client: client.send_batch(batch))
-    assert [refused_of(one).request_id for one in found] == [one.request.request_id for one in found]
+    assert [refused_of(one).request_id for one in found] == ids_of(found)
