@@ -23,6 +23,7 @@ from exchange.v1.batch_service_pb2 import SendCommandsResponse
 from exchange.v1.plan_service_pb2 import SetGoalResponse
 from tests.sdk.conftest import QUICK
 from tests.sdk.cut_lines import (
+    GOAL,
     KEPT_OUT,
     PERSON,
     Full,
@@ -149,3 +150,17 @@ def test_one_with_a_receipt_of_something_else_is_recorded(
     using(lambda client: client.send_batch(batch))
     assert marks(found) == [(ReceiptRefused, True)]
     assert not found[0].may_come
+
+
+def test_an_answer_that_is_no_message_does_not_tell_what_became_of_it(
+    exchange: FakeExchange, using: Callable[..., Any]
+) -> None:
+    for rpc in ("SetGoal", "SendCommands"):
+        exchange.on(rpc, lambda *_: b"\xff\xff")
+    with pytest.raises(ServerFault) as caught:
+        using(lambda client: client.plan.set_goal(**GOAL))
+    (sent,) = exchange.requests["SetGoal"]
+    assert (caught.value.request_id, caught.value.may_be_recorded) == (sent.request_id, True)
+    batch, found = batch_of(2)
+    using(lambda client: client.send_batch(batch))
+    assert refusals(found) == [(ServerFault, True)] * 2
