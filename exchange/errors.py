@@ -157,7 +157,7 @@ class StoreUnavailable(Unavailable):
 
 
 class OutcomeOpen(StoreUnavailable):
-    """The event store did not say whether it committed, and cannot be asked now: it may stand, or not."""
+    """It may stand, or not: the event store did not say, or what comes behind its commit is not done yet."""
 
     code = "OUTCOME_OPEN"
     remedy = "Ask again with the same request id: the answer tells what was recorded."

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from adapters.kit.open_ends import until_told
 from adapters.kit.receipts import ReceiptsKept
 from adapters.kit.restrictions import SdkRestrictions
 from adapters.municipal.config import Law
@@ -227,6 +228,7 @@ class SdkExchange:
         )
         return pseudonym
 
+    @until_told()
     def register_resident(self, request_id: str, pseudonym: bytes, born: str, *, capable: bool) -> None:
         """Register a resident."""
         self._client.identity.register_resident(
@@ -237,6 +239,7 @@ class SdkExchange:
             capable=capable,
         )
 
+    @until_told()
     def report(self, order: ReportOrder) -> CaseFound:
         """Record a report."""
         answer = self._client.case.receive_report(
@@ -267,6 +270,7 @@ class SdkExchange:
         )
         return read_plan(plan_id, answer.plan)
 
+    @until_told()
     def record_holder(self, request_id: str, case_id: str, holder: Holder, found_on: str) -> None:
         """Record who has authority. The municipality's portal knows him by our own pseudonym of him."""
         name = base64.urlsafe_b64encode(self.pseudonym(holder.bsn)).decode().rstrip("=")

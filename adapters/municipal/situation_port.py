@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from adapters.kit.open_ends import until_told
 from adapters.sdk.looking import look
 from exchange.v1.common_pb2 import LifeDomain
 
@@ -71,6 +72,7 @@ class SdkSituations:
                 return Standing(one.description, one.score, one.source, looked.seen)
         return Standing("", 0, "", looked.seen)
 
+    @until_told()
     def describe(
         self, request_id: str, plan_id: str, situation: Situation, judged_on: str, seen: Seen
     ) -> None:

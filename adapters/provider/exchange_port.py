@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from adapters.kit.open_ends import until_told
 from adapters.kit.receipts import ReceiptsKept
 from adapters.kit.rectifications import SdkRectifications
 from adapters.kit.restrictions import SdkRestrictions
@@ -265,6 +266,7 @@ class SdkExchange:
             if not token:
                 return tuple(found)
 
+    @until_told()
     def assign(self, order: AssignOrder) -> None:
         """Record that the support is assigned."""
         self._client.plan.assign_support(

@@ -15,7 +15,14 @@ import grpc
 from adapters.sdk.base import TIMEOUT_S, Client, Connection, Outgoing, calling
 from adapters.sdk.batches import SEND_COMMANDS
 from adapters.sdk.calls import SUBSCRIBE, Awaiting, Rpc
-from adapters.sdk.errors import CertificateExpired, ExchangeRefused, PersonMissing, refused_from
+from adapters.sdk.errors import (
+    CertificateExpired,
+    ExchangeRefused,
+    PersonMissing,
+    Refusal,
+    ServerFault,
+    refused_from,
+)
 from adapters.sdk.line import Line
 from adapters.sdk.patience import Patience
 
@@ -111,7 +118,10 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
                 again = part.failed(refused, attempts)
             else:
                 taking.taken()
-                again = part.answered(answer, attempts)
+                if answer is None:
+                    again = part.failed(_unreadable(), attempts)
+                else:
+                    again = part.answered(answer, attempts)
         return True
 
     async def _one_by_one(self, part: Part) -> None:
@@ -143,14 +153,23 @@ class AsyncExchangeClient(Client[Awaiting, grpc.aio.Channel]):
             metadata = (*outgoing.metadata(line, attempts.last), trace)
             call: Any = channel.unary_unary(rpc.path, response_deserializer=read)
             try:
-                return await call(outgoing.raw, timeout=attempts.left_s(), metadata=metadata)
+                answer = await call(outgoing.raw, timeout=attempts.left_s(), metadata=metadata)
             except grpc.aio.AioRpcError as error:
                 refused = refused_by_async(error, outgoing.request_id)
+            else:
+                if answer is not None:
+                    return answer
+                refused = _unreadable(outgoing.request_id)
             await asyncio.sleep(attempts.wait_before_next(refused))
 
 
 def _open(line: Line) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(line.target, line.channel_credentials(), line.channel_options())
+
+
+def _unreadable(request_id: str = "") -> ServerFault:
+    """Return how a call ends whose answer is no message: gRPC gives nothing for it here, and no error."""
+    return ServerFault(Refusal("", "the answer cannot be read", request_id=request_id, unanswered=True))
 
 
 def refused_by_async(error: grpc.aio.AioRpcError, request_id: str = "") -> ExchangeRefused:

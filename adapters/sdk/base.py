@@ -152,7 +152,7 @@ class Outgoing:
 
     def __init__(self, rpc: Rpc[Any, Any], request: Message, person: Person | None) -> None:
         self._rpc: Final = rpc
-        self._person: Final = person
+        self.person: Final = person
         self._signatures: Final[list[Signature]] = []
         self.request_id: Final = draw_request_id(request)
         self.raw: Final = serialised(request)
@@ -162,11 +162,11 @@ class Outgoing:
 
         Raises `last`, the end of the attempt before, where the certificate expired since: it was called then.
         """
-        signature = line.signature(self._rpc, self._person, self.raw)
+        signature = line.signature(self._rpc, self.person, self.raw)
         if signature is not None:
             self._signatures.append(signature)
         try:
-            return line.metadata(self._rpc, self._person, signature)
+            return line.metadata(self._rpc, self.person, signature)
         except CertificateExpired:
             if last is None:
                 raise
@@ -174,7 +174,7 @@ class Outgoing:
 
     def signed(self, line: Line) -> str:
         """Return the signature of the next attempt, in base64. Raises PersonMissing."""
-        signature = line.signature(self._rpc, self._person, self.raw)
+        signature = line.signature(self._rpc, self.person, self.raw)
         assert signature is not None, "only a command is signed"
         self._signatures.append(signature)
         return signature.signature

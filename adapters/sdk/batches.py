@@ -24,6 +24,7 @@ from adapters.sdk.calls import Collecting, Rpc
 from adapters.sdk.errors import (
     ExchangeRefused,
     ReceiptRefused,
+    RequestIdReused,
     SdkError,
     Unavailable,
     behind_unanswered,
@@ -74,6 +75,8 @@ class Collected(Generic[_Answer]):
         self._under_way = False
         self._unanswered = False  # of an attempt before the one that is under way
         self._cut = False  # its end does not tell what became of an attempt before it
+        self._person: Person | None = None  # of the last attempt
+        self._of_others = False  # one before it, of another person, was not answered
 
     @property
     def may_be_recorded(self) -> bool:
@@ -96,8 +99,10 @@ class Collected(Generic[_Answer]):
             raise self.refused
         return cast("_Answer", self._given)
 
-    def leaves(self) -> None:
+    def leaves(self, person: Person | None) -> None:
         """Take that an attempt goes out; whatever ends the sending now, it may be recorded."""
+        self._of_others |= self.may_be_recorded and self._person != person
+        self._person = person
         self._unanswered, self._under_way = self.may_be_recorded, True
 
     def stays(self) -> None:
@@ -107,6 +112,9 @@ class Collected(Generic[_Answer]):
     def told(self, refused: ExchangeRefused) -> ExchangeRefused:
         """Return a refusal as it is told behind the attempts of this command that were not answered."""
         told = behind_unanswered(refused) if self._unanswered else refused
+        if self._unanswered and self._of_others and isinstance(refused, RequestIdReused):
+            # Of another person it is other content, and may be that very attempt.
+            told = RequestIdReused(replace(refused.refusal, unanswered=True))
         self._cut = self._unanswered and told.may_be_recorded
         self._unanswered, self._under_way = told.may_be_recorded, False
         return told
@@ -114,7 +122,7 @@ class Collected(Generic[_Answer]):
     def settle(self, given: object, refused: SdkError | None) -> None:
         """Take the end of this command: an answer, what was `told`, or that it cannot be told."""
         if refused is None:
-            self._unanswered = self._under_way = self._cut = False
+            self._unanswered = self._under_way = self._cut = self._of_others = False
         self._given, self.refused = cast("_Answer | None", given), refused
 
 
@@ -164,7 +172,7 @@ class Part:
             ]
         )
         for one in self._waiting:
-            one.command.leaves()
+            one.command.leaves(one.outgoing.person)
         return message
 
     def answered(self, answer: SendCommandsResponse, attempts: Attempts) -> float | None:
@@ -234,7 +242,7 @@ class Part:
             why = refused_in_batch(command.rpc, command.request, person, request_id)
             why_not = why or nobody or held.get(command.order)
             if why_not is None:
-                command.leaves()
+                command.leaves(one.outgoing.person)
                 yield one
             else:
                 command.settle(None, _told_again(why_not, command, request_id))
@@ -271,7 +279,9 @@ class Part:
         return True
 
     def _told(self, one: Waiting, refused: ExchangeRefused) -> ExchangeRefused:
-        told = one.command.told(refused)
+        # That of a whole message names none.
+        named = replace(refused.refusal, request_id=one.outgoing.request_id)
+        told = one.command.told(type(refused)(named))
         self._last[one.outgoing.request_id] = told
         return told
 

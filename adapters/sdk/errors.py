@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 _DOMAIN: Final = "exchange.v1"
 _LANGUAGE: Final = "nl-NL"
+# What is said before a refusal that tells of its own attempt alone.
+_SAME_ID: Final = "First send it again under the same request id: it may be recorded, and that tells."
+_DUTCH_OPEN: Final = "Of dit is vastgelegd, is nog onbekend: een eerdere poging kreeg geen antwoord."
+_DUTCH_LAST: Final = "Over de laatste poging:"
 
 _Detail = TypeVar("_Detail", bound=Message)
 
@@ -112,20 +116,22 @@ class ExchangeRefused(SdkError):
     """A call did not succeed. `reason` is the exchange's code; `localized` is Dutch, for a professional.
 
     `may_be_recorded` tells of a command that it may stand recorded all the same, for an attempt of it was not
-    answered: the same request id tells. A new one would record it twice.
+    answered: the same request id tells. A new one would record it twice. What the exchange said of the last
+    attempt alone follows that, in the message, in Dutch and in the remedies; in `refusal` it stands as said.
     """
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(_sentence(refusal))
+        behind = refusal.unanswered and not _tells_nothing(type(self), refusal)
+        super().__init__(_sentence(refusal, behind=behind))
         self.refusal: Final = refusal
         self.reason: Final = refusal.reason
         self.message: Final = refusal.message
         self.rules: Final = refusal.rules
-        self.remedies: Final = refusal.remedies
+        self.remedies: Final = (_SAME_ID, *refusal.remedies) if behind else refusal.remedies
         self.field_violations: Final = refusal.field_violations
         self.retry_after_s: Final = refusal.retry_after_s
         self.decision_id: Final = refusal.decision_id
-        self.localized: Final = refusal.localized
+        self.localized: Final = _dutch_behind(refusal.localized) if behind else refusal.localized
         self.request_id: Final = refusal.request_id
         self.may_be_recorded: Final = refusal.unanswered
 
@@ -335,8 +341,13 @@ def _details(status: status_pb2.Status, kind: type[_Detail]) -> list[_Detail]:
     return found
 
 
-def _sentence(refusal: Refusal) -> str:
-    parts = [": ".join(part for part in (refusal.reason, refusal.message) if part) or "the call failed"]
+def _dutch_behind(said: str) -> str:
+    return f"{_DUTCH_OPEN} {_DUTCH_LAST} {said}" if said else _DUTCH_OPEN
+
+
+def _sentence(refusal: Refusal, *, behind: bool) -> str:
+    parts = ["it may be recorded, for an attempt before this one was not answered"] if behind else []
+    parts += [": ".join(part for part in (refusal.reason, refusal.message) if part) or "the call failed"]
     parts += [f"{path}: {what}" for path, what in sorted(refusal.field_violations.items())]
     if refusal.rules:
         parts.append(f"rules {', '.join(refusal.rules)}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from adapters.kit.open_ends import until_told
 from adapters.kit.receipts import ReceiptsKept
 from adapters.kit.rectifications import SdkRectifications
 from adapters.kit.restrictions import SdkRestrictions
@@ -195,6 +196,7 @@ class SdkExchange:
                 return Standing(one.description, one.source, one.score, one.judge_date, seen.seen)
         return Standing("", "", 0, "", seen.seen)
 
+    @until_told()
     def fill_in(self, order: FillIn) -> None:
         """Give the command."""
         self._client.plan.describe_situation(

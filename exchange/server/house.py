@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from exchange.errors import ExchangeError, OutcomeOpen
 from exchange.pipeline.elements import PlanGroups
 from exchange.server.caller.identity import Identities
 from exchange.server.caller.residents import Residents
@@ -109,6 +110,15 @@ class House:
             entry = await loop.run_in_executor(self.pool, self.parts.loader.load, stream)
             self.parts.hot.put(stream, entry)
         return entry.state
+
+    async def state_behind(self, stream: str) -> Any:  # noqa: ANN401 -- as above
+        """Return a stream's state behind a command on it. Raises OutcomeOpen: that command stands."""
+        try:
+            return await self.state(stream)
+        except ExchangeError as error:
+            raise OutcomeOpen(
+                "it is recorded, and what is answered of it cannot be read now", because=error.code
+            ) from error
 
 
 @dataclass(slots=True)

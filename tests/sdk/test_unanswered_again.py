@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from adapters.sdk import errors
 from adapters.sdk.aio import AsyncExchangeClient
 from adapters.sdk.batches import NotSent
 from adapters.sdk.errors import (
@@ -17,12 +19,13 @@ from adapters.sdk.errors import (
     ServerFault,
     Unavailable,
 )
-from exchange.errors import AnswerTooLarge, ExchangeError, KeyUnavailable
+from exchange.errors import AnswerTooLarge, ExchangeError, KeyUnavailable, RequestIdReused
 from exchange.server.nodes.errors import HolderOlder
 from exchange.v1.batch_service_pb2 import SendCommandsResponse
 from exchange.v1.plan_service_pb2 import SetGoalResponse
 from tests.sdk.conftest import QUICK
 from tests.sdk.cut_lines import (
+    GOAL,
     KEPT_OUT,
     PERSON,
     Full,
@@ -149,3 +152,36 @@ def test_one_with_a_receipt_of_something_else_is_recorded(
     using(lambda client: client.send_batch(batch))
     assert marks(found) == [(ReceiptRefused, True)]
     assert not found[0].may_come
+
+
+def test_an_answer_that_is_no_message_does_not_tell_what_became_of_it(
+    exchange: FakeExchange, using: Callable[..., Any]
+) -> None:
+    for rpc in ("SetGoal", "SendCommands"):
+        exchange.on(rpc, lambda *_: b"\xff\xff")
+    with pytest.raises(ServerFault) as caught:
+        using(lambda client: client.plan.set_goal(**GOAL))
+    (sent,) = exchange.requests["SetGoal"]
+    assert (caught.value.request_id, caught.value.may_be_recorded) == (sent.request_id, True)
+    batch, found = batch_of(2)
+    using(lambda client: client.send_batch(batch))
+    assert refusals(found) == [(ServerFault, True)] * 2
+
+
+async def test_one_that_is_sent_again_as_another_person_may_be_recorded_as_of_the_first(
+    exchange: FakeExchange, credentials: Credentials
+) -> None:
+    reused = RequestIdReused("used for other content")
+    batch, found = batch_of(1)
+    async with AsyncExchangeClient(exchange.target, credentials, PERSON, patience=QUICK) as client:
+        await cancelled(exchange, client, batch)
+        exchange.on("SendCommands", lambda *_: outcomes(reused))
+        await client.with_person(replace(PERSON, professional="wt-015")).send_batch(batch)
+        assert refusals(found) == [(errors.RequestIdReused, True)]
+        # As the same person it is the answer: other content stands there.
+        exchange.stopping.clear()
+        same, alike = batch_of(1)
+        await cancelled(exchange, client, same)
+        exchange.on("SendCommands", lambda *_: outcomes(reused))
+        await client.send_batch(same)
+    assert refusals(alike) == [(errors.RequestIdReused, False)]

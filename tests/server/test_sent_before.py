@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from adapters.sdk.errors import refused_from
 from exchange.errors import (
     AccessDenied,
     AnswerTooLarge,
@@ -19,6 +20,7 @@ from exchange.errors import (
     OutcomeOpen,
     Overloaded,
     PersonTokenInvalid,
+    QuotaExceeded,
     RequestIdReused,
     RequestInvalid,
     RuleBroken,
@@ -106,6 +108,13 @@ async def test_a_refusal_for_now_does_not_say_that_nothing_was_recorded(
     found = await cut_and_asked_again(files, error, here=here)
     assert (found.code(), found.details()) == (grpc.StatusCode.UNAVAILABLE, OPEN.message)
     assert details(found) == OPEN.SerializeToString()
+
+
+@pytest.mark.parametrize("here", [True, False])
+async def test_a_longer_time_to_wait_is_kept(files: Files, *, here: bool) -> None:
+    error = QuotaExceeded("a share is used up", retry_after_ms=30_000)
+    refused = refused_from(await cut_and_asked_again(files, error, here=here))
+    assert (refused.reason, refused.retry_after_s) == ("OUTCOME_UNKNOWN", 30.0)
 
 
 @pytest.mark.parametrize("here", [True, False])

@@ -2,8 +2,8 @@
 
 Promises: no refusal of a command says that nothing was recorded, but one found behind the look at the request
 id: what was recorded under it would have been the answer. Any other becomes OUTCOME_UNKNOWN, for a call and
-for each command of a batch alike, and for the caller alone: the log line of the node that refused says why.
-Questions are refused as they are.
+for each command of a batch alike, and for the caller alone: the log line of the node that refused says why,
+and a time to wait that it named is kept. Questions are refused as they are.
 Source: AIP-155 (request ids); exchange/decisions/0212-a-refusal-behind-a-cut-line.md.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import grpc
 from google.protobuf import descriptor_pool
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from exchange.server.nodes.errors import OutcomeUnknown
@@ -23,6 +23,8 @@ from exchange.v1.batch_service_pb2 import SendCommandsResponse
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import NoReturn
+
+    from google.protobuf.message import Message
 
     from exchange.server.nodes.relayed import Header
 
@@ -42,10 +44,14 @@ _FAULTS: Final = frozenset(
 def info_of(raw: bytes) -> ErrorInfo:
     """Return the exchange's own reason in the details of a refusal, an empty one where there is none."""
     info = ErrorInfo()
-    for detail in Status.FromString(raw).details:
-        if detail.Unpack(info):
-            break
+    _unpacked(raw, info)
     return info
+
+
+def _unpacked(raw: bytes, into: Message) -> None:
+    for detail in Status.FromString(raw).details:
+        if detail.Unpack(into):
+            return
 
 
 def is_of_this_attempt_alone(raw: bytes) -> bool:
@@ -68,9 +74,16 @@ def records_a_deed(path: str) -> bool:
     return path == SEND_COMMANDS or "receipt" in described.output_type.fields_by_name
 
 
-def unknown() -> OutcomeUnknown:
-    """Return what is said where another node may have recorded it."""
-    return OutcomeUnknown("the node that was asked is away; what was asked may be recorded")
+def unknown(refused: bytes = b"") -> OutcomeUnknown:
+    """Return what is said where another node may have recorded it; to be asked no sooner than `refused` says.
+
+    That is the bytes of a Status.
+    """
+    error = OutcomeUnknown("the node that was asked is away; what was asked may be recorded")
+    retry = RetryInfo()
+    _unpacked(refused, retry)
+    error.retry_after_ms = max(OutcomeUnknown.retry_after_ms, retry.retry_delay.ToMilliseconds())
+    return error
 
 
 def sent_before(path: str, context: Context) -> Context:
@@ -87,7 +100,7 @@ def answered(path: str, context: Context, answer: bytes) -> bytes:
     told = SendCommandsResponse.FromString(answer)
     for one in told.outcomes:
         if one.WhichOneof("outcome") == "status" and is_of_this_attempt_alone(one.status):
-            one.status = status_of(unknown()).SerializeToString()
+            one.status = status_of(unknown(one.status)).SerializeToString()
     return told.SerializeToString()
 
 
@@ -102,10 +115,11 @@ class SentBefore:
     ) -> NoReturn:
         """Refuse, as far as it is known; never returns."""
         headers = tuple(trailing_metadata)
-        raw = next((value for name, value in headers if name == DETAILS_KEY), b"")
+        found = next((value for name, value in headers if name == DETAILS_KEY), b"")
+        raw = found if isinstance(found, bytes) else found.encode()
         late = code is grpc.StatusCode.DEADLINE_EXCEEDED  # of gRPC itself, without details
-        if not late and is_of_this_attempt_alone(raw if isinstance(raw, bytes) else raw.encode()):
-            error = unknown()
+        if not late and is_of_this_attempt_alone(raw):
+            error = unknown(raw)
             status = status_of(error)
             code, details = code_of(error), status.message
             headers = ((DETAILS_KEY, status.SerializeToString()),)

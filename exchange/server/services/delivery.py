@@ -288,7 +288,7 @@ async def _decide(
         return Steps(((stream, DELIVERY.decide(order(state), state)),))
 
     outcome = await command(call, request, anchor="", process=process, streams=(stream,), relation=False)
-    after = await call.house.state(stream)
+    after = await call.house.state_behind(stream)
     assert isinstance(after, DeliveryState), "what was decided on it is there"
     return outcome, after
 

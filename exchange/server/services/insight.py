@@ -78,7 +78,7 @@ async def publish_table(call: Call, request: pb.PublishTableRequest) -> pb.Publi
     outcome = await command(
         call, request, anchor="", process=process, streams=(stream,), relation=False, fields=fields
     )
-    state = await call.house.state(stream)
+    state = await call.house.state_behind(stream)
     table = next(one for one in state.tables if one.table_id == outcome.ids[_TABLE_ID])
     return pb.PublishTableResponse(
         receipt=receipt(outcome),

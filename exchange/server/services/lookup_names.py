@@ -83,7 +83,7 @@ async def approve_names(call: Call, request: pb.ApproveNamesRequest) -> pb.Appro
         month=request.month,
     )
     outcome = await decide(call, request, order)
-    state: LookupsState = await call.house.state(stream_for(request))
+    state: LookupsState = await call.house.state_behind(stream_for(request))
     asked = state.request(request.names_request_id)
     assert asked is not None, "what was approved was asked"
     assert asked.end_time is not None, "and has an end"
