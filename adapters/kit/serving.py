@@ -27,6 +27,13 @@ LOOPBACK: Final = "127.0.0.1"
 CONNECTIONS_MAX: Final = 256
 
 
+class _Line(H11Protocol):
+    def shutdown(self) -> None:
+        """End with the door, unless it ends already: closed twice, a TLS transport forgets its line."""
+        if not self.transport.is_closing():
+            super().shutdown()
+
+
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -77,7 +84,7 @@ class Serving:
         config = uvicorn.Config(
             app,
             interface="asgi3",
-            http=H11Protocol,
+            http=_Line,
             lifespan="off",
             log_config=None,
             # Its lines could hold what an application's error says.

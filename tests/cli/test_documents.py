@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exchange.documents.words import ZONE
 from tests.documents.papers import STAFF, WHOLE, accessible_faults
 from tests.wiring.shards import newest_at
 
@@ -122,7 +123,8 @@ def test_the_record_is_derived_from_a_shard_alike_in_every_form(exchange: Shell,
 
 
 def test_the_month_is_counted_once_the_list_of_duties_is_there(exchange: Shell, shard: Settings) -> None:
-    month = f"{newest_at(shard):%Y-%m}"
+    # A month is one of here: it begins an hour or two before that of UTC.
+    month = f"{newest_at(shard).astimezone(ZONE):%Y-%m}"
     words = ("export", "month", "--data", shard.data, "--month", month, "--form", "json")
     behind = exchange(*words, "--out", "month.json")
     assert (behind.code, Path("month.json").exists()) == (3, False)

@@ -16,6 +16,7 @@ import pytest
 from adapters.sdk.tokens import Person
 from exchange.console.lookup_words import APPROVE_WITHIN, EXPLAINS, SAYS, STANDS_OUT
 from exchange.console.pages.lookup_sample import FINDINGS, SIZE_MAX, bounds_of
+from exchange.console.templating import HERE
 from exchange.domain.lookups import decide
 from exchange.projections.facets import Wanted
 from exchange.projections.lookups import rules
@@ -41,7 +42,7 @@ class Month:
 
     def __init__(self, house: House, town: Town) -> None:
         self.house, self.town = house, town
-        self.name = f"{town.now():%Y-%m}"
+        self.name = f"{town.now().astimezone(HERE):%Y-%m}"
         looked, worked = (Story(town, next(town.bsns)) for _ in range(2))
         self.professional = f"w-{looked.bsn[-5:]}"
         for story in (looked, looked, worked):
@@ -136,7 +137,7 @@ def test_a_month_is_counted_without_people(month: Month, officer: Visitor) -> No
     assert '<a href="/toezicht">Bekijk de maand die nu loopt</a>' in page.text
     # Without a month it is the one that runs, which says so and leads to the one before; no sample of it is.
     now = officer.get("/toezicht").text
-    assert f'value="{month.town.now():%Y-%m}" selected' in now
+    assert f'value="{month.town.now().astimezone(HERE):%Y-%m}" selected' in now
     assert "Deze maand loopt nog" in now
     assert "de laatste maand die voorbij is" in now
     assert "/toezicht/steekproef" not in now
@@ -229,7 +230,7 @@ def drawn(month: Month, officer: Visitor) -> str:
     form = cell(month, request_id=request_id(5), aantal="2")
     for wrong in ("0", "201", "\N{SUPERSCRIPT TWO}", ""):
         assert sent(officer, "/toezicht/trekken", form | {"aantal": wrong}).status_code == 400
-    early = sent(officer, "/toezicht/trekken", form | {"maand": f"{month.town.now():%Y-%m}"})
+    early = sent(officer, "/toezicht/trekken", form | {"maand": f"{month.town.now().astimezone(HERE):%Y-%m}"})
     assert (early.status_code, SAYS["MONTH_NOT_OVER"] in html.unescape(early.text)) == (409, True)
     for _ in range(2):  # sent twice, drawn once
         assert "De steekproef is getrokken" in sent(officer, "/toezicht/trekken", form).text

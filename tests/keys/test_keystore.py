@@ -301,7 +301,7 @@ def test_loaders_read_while_the_writer_flushes_and_destroys(opened: Callable[...
     store = opened(cached_keys_max=8)
     materials = {f"r-{number}": store.obtain(f"r-{number}", "WONEN").material for number in range(16)}
     store.flush()
-    done = Event()
+    done, reading = Event(), Barrier(4)
 
     def load(seed: int) -> int:
         opened_keys = 0
@@ -309,11 +309,15 @@ def test_loaders_read_while_the_writer_flushes_and_destroys(opened: Callable[...
             ref = f"r-{(seed + opened_keys) % 16}"
             assert store.open_key(ref, "WONEN", 1).material == materials[ref]
             opened_keys += 1
+            if opened_keys == 1:
+                reading.wait(timeout=60)
         return opened_keys
 
     with ThreadPoolExecutor(3) as pool:
         loads = [pool.submit(load, seed) for seed in range(3)]
         try:
+            # However slowly they begin: the writer does not end before they read.
+            reading.wait(timeout=60)
             for number in range(ROUNDS):
                 store.obtain(f"w-{number}", "WONEN")
                 assert store.flush() == 1

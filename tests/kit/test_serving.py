@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,7 +34,7 @@ class Door:
         issued = DevelopmentAuthority(folder / "authority").issue_server(folder / "server")
         accepting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         accepting.load_cert_chain(issued.certificate, issued.key)
-        self._client = ssl.create_default_context(cafile=str(issued.client_ca))
+        self.client = ssl.create_default_context(cafile=str(issued.client_ca))
         self.asked, self.may_answer = threading.Event(), threading.Event()
         self.may_answer.set()
         self.serving = Serving(Starlette(routes=[Route("/", self._answer)]), tls=accepting)
@@ -43,7 +45,7 @@ class Door:
     def line(self) -> http.client.HTTPSConnection:
         """Return a connection on which one answer was taken and which stays."""
         line = http.client.HTTPSConnection(
-            "localhost", self.serving.port, timeout=WAIT_S, context=self._client
+            "localhost", self.serving.port, timeout=WAIT_S, context=self.client
         )
         line.request("GET", "/")
         assert line.getresponse().read() == SAID.encode()
@@ -86,3 +88,28 @@ def test_an_answer_that_is_being_made_is_given_whole(door: Door, monkeypatch: py
     ending.join(WAIT_S)
     assert not door.thread.is_alive()
     line.close()
+
+
+def test_a_line_that_is_being_closed_already_holds_up_no_other(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library forgets the line of a TLS transport that is closed twice, and could not end it any more."""
+    monkeypatch.setattr(serving, "GOODBYE_S_MAX", 0.05)
+    kept = door.line()
+    plain = socket.create_connection(("localhost", door.serving.port), WAIT_S)
+    with door.client.wrap_socket(plain, server_hostname="localhost") as closing:
+        closing.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        raw = b""
+        while not raw.endswith(SAID.encode()):
+            more = closing.recv(4_096)
+            assert more
+            raw += more
+        connections = door.serving._server.server_state.connections
+        ends = time.monotonic() + WAIT_S
+        while not any(one.transport.is_closing() for one in list(connections)):
+            assert time.monotonic() < ends, "the door did not say that it ends"
+            time.sleep(0.01)
+        # The door said its word on one line, and says it on the other: theirs comes on neither.
+        door.serving.close()
+        assert not door.thread.is_alive()
+    kept.close()

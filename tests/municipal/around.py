@@ -59,7 +59,8 @@ def settings(system: OpenZaak, target: str = "localhost:1", **changes: Any) -> d
         "rejected": "rejected",
         "desk": "zaaksysteem",
         "poll_ms": 10,
-        "timeout_s": 2,
+        # No test waits for it, but one that says so: a machine that stands still for a moment is no fault.
+        "timeout_s": 30,
         "person": {"professional": ME, "task": "college:WMO"},
         "zgw": {
             "zaken": base + ROOT,

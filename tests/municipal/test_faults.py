@@ -226,9 +226,12 @@ def test_what_no_attempt_can_mend_is_for_a_person_at_once(
 
 def test_an_answer_that_comes_too_late_counts_once(exchange: Exchange, adapter: Adapter, town: Town) -> None:
     zaak, plan_id = decided(exchange, adapter, town)
+    hurried = Adapter(replace(adapter.config, timeout_s=1), adapter.exchange, adapter.clock)
     town.system.faults.order(Fault(Kind.DELAY, "/statussen", "POST", delay_s=2.5))
-    adapter.service.desk.ask("plan", plan_id, plan_id)
-    adapter.work()
+    hurried.service.desk.ask("plan", plan_id, plan_id)
+    hurried.work(1)
+    assert "TimeoutError" in hurried.lines.getvalue()
+    hurried.close()
     go_on(adapter, 60)
     assert_whole(town, zaak)
 

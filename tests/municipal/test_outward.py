@@ -44,7 +44,7 @@ def ended() -> Iterator[threading.Event]:
     made.set()
 
 
-def zgw(system: OpenZaak, secret: str = SECRET, now: float | None = None, timeout_s: float = 2.0) -> Outward:
+def zgw(system: OpenZaak, secret: str = SECRET, now: float | None = None, timeout_s: float = 30.0) -> Outward:
     moment = datetime.now(UTC).timestamp() if now is None else now
     return Outward(
         "zaken",

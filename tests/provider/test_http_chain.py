@@ -10,8 +10,9 @@ from uuid import uuid4
 import pytest
 
 from adapters.kit.outward import Outward
+from adapters.provider import http_door
 from adapters.provider.config import Side
-from adapters.provider.http_door import Listening
+from adapters.provider.http_door import BODIES_MAX, Listening
 from adapters.provider.plan_seen import Stage
 from adapters.provider.retour import read_retour
 from adapters.provider.stuf import Told
@@ -278,11 +279,14 @@ def test_an_answer_goes_in_one_envelope_also_where_what_it_answers_comes_again_m
     assert "message_not_delivered" not in chain.log
 
 
-def test_what_is_posted_while_the_loop_is_busy_is_taken_in_its_turn(chain: Chain) -> None:
-    """The door and the loop write to one journal from two threads."""
+def test_what_is_posted_while_the_loop_is_busy_is_taken_in_its_turn(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The door and the loop write to one journal from two threads, however long either keeps it."""
+    monkeypatch.setattr(http_door, "JOURNAL_S", WAIT_S)
     door = chain._doors[Side.PROVIDER]
     assert door.url.startswith("http://127.0.0.1:")
-    data = [envelope(b"<a/>", function="WMO301") for _ in range(20)]
+    data = [envelope(b"<a/>", function="WMO301") for _ in range(BODIES_MAX)]
     senders = [threading.Thread(target=post, args=(door.url, one)) for one in data]
     for one in senders:
         one.start()
@@ -292,7 +296,7 @@ def test_what_is_posted_while_the_loop_is_busy_is_taken_in_its_turn(chain: Chain
         one.join(WAIT_S)
     for _ in range(6):
         chain.provider.work()
-    assert len([name for name in chain.provider.names("rejected") if name.endswith(".txt")]) == 20
+    assert len([name for name in chain.provider.names("rejected") if name.endswith(".txt")]) == BODIES_MAX
 
 
 def post(url: str, data: bytes) -> None:

@@ -15,6 +15,7 @@ from adapters.provider.arriving import PASSING
 from adapters.provider.config import load_config
 from adapters.provider.http_door import PATH
 from adapters.provider.xml import emit
+from deploy.local.processes import free_ports
 from tests.provider.around import sent
 from tests.provider.builders import BSN
 from tests.provider.door import WAIT_S, Door, wait_until
@@ -35,8 +36,7 @@ class Life:
     """One life of an adapter, in a process of its own, that ends by kill -9 and by nothing else."""
 
     def __init__(self, settings: Path, whole: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         settings.write_text(f"{whole}\n[ggk]\n\n[http]\nport = {self.port}\n", encoding="utf-8")
         words = [sys.executable, "-m", "adapters", "provider", "run", "--config", str(settings)]
         with settings.with_name("log").open("ab") as log:

@@ -93,10 +93,11 @@ def test_a_version_number_that_must_be_three_may_not_be_written_003() -> None:
 
 @pytest.mark.parametrize("name", sorted(PATTERNS))
 def test_no_pattern_takes_more_than_linear_time(name: str) -> None:
-    began = time.perf_counter()
+    # Of the processor, not of the clock, which tells of the neighbours too: of a power it would be minutes.
+    began = time.thread_time()
     PATTERNS[name].expression.fullmatch(" . a" * 50_000 + "\n\x00")
     PATTERNS[name].expression.fullmatch(" " * 200_000 + "\n")
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_days_and_times_are_read_only_in_their_one_form() -> None:

@@ -23,6 +23,7 @@ HERE = "127.0.0.1"
 GENEROUS_S = 20
 GRACE_S = 3_600
 ASKED = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+ASKED_ONCE = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
 WHOLE = b"whole"
 
 
@@ -51,7 +52,9 @@ def read_whole(line: ssl.SSLSocket) -> bytes:
 
 
 @asynccontextmanager
-async def asking(tmp_path: Path) -> AsyncIterator[tuple[WebDoor, Answering, ssl.SSLSocket]]:
+async def asking(
+    tmp_path: Path, asked: bytes = ASKED
+) -> AsyncIterator[tuple[WebDoor, Answering, ssl.SSLSocket]]:
     """Yield a door with TLS, what answers there, and a caller's line on which something was asked."""
     files = DevelopmentAuthority(tmp_path / "authority").issue_server(tmp_path / "door")
     app = Answering()
@@ -62,7 +65,7 @@ async def asking(tmp_path: Path) -> AsyncIterator[tuple[WebDoor, Answering, ssl.
     def call() -> ssl.SSLSocket:
         plain = socket.create_connection((HERE, port), GENEROUS_S)
         line = context.wrap_socket(plain, server_hostname="localhost")
-        line.sendall(ASKED)
+        line.sendall(asked)
         return line
 
     with closing(await asyncio.to_thread(call)) as line:
@@ -112,3 +115,20 @@ async def test_who_keeps_a_line_behind_an_answer_that_was_being_made_is_not_wait
         # The line stays open, and unread: no goodbye comes over it.
         async with asyncio.timeout(GENEROUS_S):
             await stopping
+
+
+async def test_a_line_that_is_being_closed_already_is_no_fault_and_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library forgets the line of a TLS transport that is closed twice, and could not end it any more."""
+    monkeypatch.setattr(bounded, "GOODBYE_S_MAX", 0.05)
+    async with asking(tmp_path, ASKED_ONCE) as (door, app, line):
+        assert door._server is not None
+        (asked,) = door._server.server_state.connections
+        app.let_go.set()
+        await asyncio.to_thread(read_whole, line)
+        async with asyncio.timeout(GENEROUS_S):
+            while not asked.transport.is_closing():  # noqa: ASYNC110 -- it tells nobody
+                await asyncio.sleep(0.01)
+            # The door said its word; theirs does not come.
+            await door.stop(GRACE_S)

@@ -10,8 +10,10 @@ import base64
 import hmac
 import random
 import re
+import shutil
 from hashlib import blake2b, md5, sha1, sha256, sha512
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,12 +24,16 @@ from adapters.sdk.bsn import Bsn, passes_eleven_proof
 from exchange.keys.identity import IdentityKeys
 from exchange.keys.kek import FileKek
 from exchange.keys.keystore import KeyStore
+from tests.conftest import SLOW_TIMEOUT_S
+from tests.stories.conftest import DEMO_MAX_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.stories.conftest import Demo
 
+# Whoever comes first runs the whole demo, and the others wait for it.
+pytestmark = pytest.mark.timeout(DEMO_MAX_S + 60)
 SAMPLE = 20_000
 PREFIX_BYTES = 8
 OPERATOR, PROVIDER = "00000001003214345000", "00000003271543200000"
@@ -35,9 +41,12 @@ HEX_RUN = re.compile(rb"[0-9a-f]{16,}|[0-9A-F]{16,}")
 BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{11,}")
 
 
-def keys_of(demo: Demo) -> IdentityKeys:
-    """The identity keys of the demo's service: only to know what must not be found."""
-    folder = demo.data / "exchange" / "keys"
+def keys_of(demo: Demo, room: Path) -> IdentityKeys:
+    """The identity keys of the demo's service: only to know what must not be found.
+
+    Of a copy: what opens a store has files beside it meanwhile, and other tests read the folder of the demo.
+    """
+    folder = Path(shutil.copytree(demo.data / "exchange" / "keys", room / "keys"))
     store = KeyStore(folder / "keys.db", FileKek(folder / "kek"))
     try:
         return IdentityKeys(store.service_secret("identity"))
@@ -67,8 +76,8 @@ def contents(demo: Demo) -> dict[str, bytes]:
     return {str(file.relative_to(demo.data)): file.read_bytes() for file in demo.outside}
 
 
-def test_no_pseudonym_of_anybody_is_in_what_the_exchange_wrote(demo: Demo) -> None:
-    keys = keys_of(demo)
+def test_no_pseudonym_of_anybody_is_in_what_the_exchange_wrote(demo: Demo, tmp_path: Path) -> None:
+    keys = keys_of(demo, tmp_path)
     written = contents(demo)
     assert {"exchange/events.db", "exchange/keys/keys.db"} <= set(written)
     for bsn in demo.told["bsns"]:
@@ -80,8 +89,8 @@ def test_no_pseudonym_of_anybody_is_in_what_the_exchange_wrote(demo: Demo) -> No
             assert [name for name, raw in written.items() for form in forms if form in raw] == []
 
 
-def test_no_organisations_own_system_holds_the_pseudonym_of_another(demo: Demo) -> None:
-    keys = keys_of(demo)
+def test_no_organisations_own_system_holds_the_pseudonym_of_another(demo: Demo, tmp_path: Path) -> None:
+    keys = keys_of(demo, tmp_path)
     of = {oin: [pseudonym(keys, oin, Bsn(bsn)) for bsn in demo.told["bsns"]] for oin in (OPERATOR, PROVIDER)}
     systems = [folder for folder in (demo.data / "adapters").iterdir() if folder.is_dir()]
     assert len(systems) > 1
@@ -139,6 +148,7 @@ def found_in(wanted: frozenset[bytes], raw: bytes) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(SLOW_TIMEOUT_S)
 def test_with_the_store_and_no_key_a_sample_of_bsns_cannot_be_confirmed(demo: Demo) -> None:
     residents = demo.told["bsns"]
     tried = [*residents, *islice(valid_bsns(9), SAMPLE)]

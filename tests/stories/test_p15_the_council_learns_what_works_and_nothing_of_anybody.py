@@ -30,6 +30,9 @@ MANY, FEW = 26, 2
 WALKING, COOKING = "general_service/07", "general_service/08"
 FOLLOWED_WITHIN_S = 10
 COME_NEARER = 2
+# The noise is drawn anew by each run. What is told of it holds nineteen times in twenty; eight times as much,
+# but for once in thirty million.
+ERRORS_MAX = 8
 
 
 def helped(town: Town, category: str) -> int:
@@ -90,7 +93,7 @@ def test_the_council_sees_what_moved_a_score_where_many_were_helped_and_nothing_
     published = asked(council)
     cells = {cell.row: cell for cell in published.table.cells}
     many, few = cells[WALKING], cells[COOKING]
-    assert abs(many.residents - MANY) <= published.table.residents_error * 3
+    assert abs(many.residents - MANY) <= published.table.residents_error * ERRORS_MAX
     assert COME_NEARER / 2 < many.mean_change <= COME_NEARER
     assert few.suppressed
     assert (few.residents, few.mean_change) == (0, 0.0)

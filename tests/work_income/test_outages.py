@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from adapters.simulators.suwinet.papers import Authority, Paper
 
-HURRY_S = 0.3
+HURRY_S = 1.0
 LOOKS_S = 5  # how often the adapter looks, by its own clock
 
 

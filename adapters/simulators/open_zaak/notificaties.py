@@ -70,6 +70,11 @@ class Notificaties:
             Route("/abonnement", self._create, methods=["POST"]),
         ]
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether all that is to be told was told, but for what is held."""
+        return not self._waiting.unfinished_tasks
+
     def start(self) -> None:
         """Begin to tell."""
         self._thread.start()
@@ -122,12 +127,12 @@ class Notificaties:
         batch: list[tuple[str, Resource]] = []
         while (waiting := self._waiting.get()) is not None:
             batch.append(waiting)
-            if len(batch) <= self.delivery.held:
-                continue
-            for channel, told in reversed(batch):
-                for _ in range(2 if self.delivery.twice else 1):
-                    self._tell(channel, told)
-            batch.clear()
+            if len(batch) > self.delivery.held:
+                for channel, told in reversed(batch):
+                    for _ in range(2 if self.delivery.twice else 1):
+                        self._tell(channel, told)
+                batch.clear()
+            self._waiting.task_done()
 
     def _tell(self, channel: str, told: Resource) -> None:
         for one in list(self.abonnementen.by_uuid.values()):

@@ -72,7 +72,9 @@ class BoundedProtocol(H11Protocol):
         """End with the door: at once, or with the answer that is being made."""
         self._ending = True
         is_idle = self.cycle is None or self.cycle.response_complete
-        super().shutdown()
+        # A TLS transport that is closed a second time forgets its line, which then nothing could end.
+        if not self.transport.is_closing():
+            super().shutdown()
         if is_idle:
             self._end_without_theirs()
 
