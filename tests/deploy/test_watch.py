@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.e2e.service import Service
 
 WATCH = REPOSITORY / "deploy" / "watch"
-ANSWER_WAIT_S = 10
+ANSWER_WAIT_S = 60
 NODE_EXPORTER = 9100
 NAME = re.compile(r"\b(?:exchange_\w+|up)\b")
 SAMPLE = re.compile(r"^(\w+)(?:\{| )", re.MULTILINE)

@@ -40,7 +40,7 @@ class Question:
     claim: str  # a name of CLAIMS
     resident: str = ""  # pseudonym in hexadecimal, for "find"
 
-    def client(self, timeout_s: float = 30.0) -> AsyncExchangeClient:
+    def client(self, timeout_s: float = 90.0) -> AsyncExchangeClient:
         """Return a client on a connection of its own."""
         credentials = Credentials.load(Path(self.folder))
         person = Person(self.professional, self.task, "regisseur")
@@ -173,7 +173,7 @@ class Elsewhere:
 
     def close(self) -> None:
         """End the process."""
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
     async def _line(self) -> str:
         assert self._process.stdout is not None

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-READY_WAIT_S = 30
-STOP_WAIT_S = 30
+READY_WAIT_S = 60
+STOP_WAIT_S = 60
 CITY = "00000001003214345000"
 CARE = "00000003271543200000"
 # One attempt: what is refused or cut off is seen as it is.

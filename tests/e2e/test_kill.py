@@ -18,7 +18,7 @@ from adapters.sdk.receipts import ReceiptBook
 from exchange.store.reader import SQLiteReader
 from exchange.store.verify import verify_store
 from tests.e2e.load import Worker, let_work
-from tests.e2e.service import CITY, exchange
+from tests.e2e.service import CITY, READY_WAIT_S, exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,13 +30,19 @@ if TYPE_CHECKING:
 WORKERS = 4
 KILLED_WITHIN_S = 0.4
 PROVEN_EACH_TIME = 5
+LOOK_EVERY_S = 0.001
 
 
 def kill_under_load(service: Service, workers: list[Worker], wait_s: float) -> None:
     """Let all work; end the process while they do."""
 
     def kill() -> None:
-        time.sleep(wait_s)  # the moment of death is chance; nothing waits for it to be late enough
+        time.sleep(wait_s)  # the moment of death is chance
+        # But on a slow machine nobody may have come further than his first command by then.
+        until = time.monotonic() + READY_WAIT_S
+        while sum(len(worker.sent) for worker in workers) <= len(workers):
+            assert time.monotonic() < until, "nobody works"
+            time.sleep(LOOK_EVERY_S)
         service.kill()
 
     let_work(workers, kill)

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from tests.e2e.service import Service
 
 FIELDS = ["goals.own_words", "version"]
-WAIT_S = 15
+WAIT_S = 60
 DRAIN_S = 3.0
+# What a busy machine needs to end a process when the drain is over.
+ENDS_WITHIN_S = 20.0
 HEALTH = "/grpc.health.v1.Health/"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
@@ -208,7 +210,7 @@ def assert_drains(service: Service, stream: Stream) -> None:
     reading.join(WAIT_S)
     assert [(one.reason, one.retry_after_s is not None) for one in ended] == [("DRAINING", True)]
     assert watched.take() == health_pb2.HealthCheckResponse.NOT_SERVING
-    assert took_s < DRAIN_S + 2.0
+    assert took_s < DRAIN_S + ENDS_WITHIN_S
     assert not (service.data / "service.json").exists()
     watched.close()
 
@@ -244,7 +246,7 @@ def test_health_and_reflection_answer_in_development(service: Service) -> None:
     with grpc.secure_channel(service.target, secrets) as channel:
         reflect: Any = channel.stream_stream(REFLECTION)
         question = reflection_pb2.ServerReflectionRequest(list_services="")
-        told = next(reflect(iter([question.SerializeToString()]), timeout=5))
+        told = next(reflect(iter([question.SerializeToString()]), timeout=WAIT_S))
     listed = reflection_pb2.ServerReflectionResponse.FromString(told).list_services_response.service
     names = {one.name.removeprefix("exchange.v1.") for one in listed}
     assert {"PlanService", "CaseService", "ConsentService", "LedgerService", "SubscriptionService"} <= names

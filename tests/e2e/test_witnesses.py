@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from exchange.ledger.checkpoint import Policy
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 LOOK_EVERY_S = 0.05
 PROOF_BYTES_MAX = 1_536
 

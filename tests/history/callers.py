@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 WAIT_S = 0.1
 GIVES_UP_AFTER_S = 45.0
 TOGETHER = 5  # commands in one message
+# A plan holds a thousand of each: whoever finds so many events on it reads instead, and last words still fit.
+EVENTS_OF_PLAN_MAX = 1_600
 # Whose outcome the exchange itself does not know; all others promise that nothing was recorded.
 MAY_BE_THERE = frozenset({"OUTCOME_OPEN", "OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED"})
 
@@ -76,18 +78,15 @@ class Caller(threading.Thread):
 
     def _move(self) -> None:
         ground = self._chance.choice(self._grounds)
-        moves: list[Callable[[Ground], object]] = [
-            self._goal,
-            self._report,
-            self._goals_read,
-            self._reports_read,
-            self._goals_together,
-            self._reports_together,
-        ]
+        reads: list[Callable[[Ground], object]] = [self._goals_read, self._reports_read]
+        writes = [self._goal, self._report, self._goals_together, self._reports_together]
         if self._number < len(self._grounds) and self._chance.random() < 0.25:
             self._turn(self._grounds[self._number])
-        else:
-            self._chance.choice(moves)(ground)
+            return
+        move = self._chance.choice([*reads, *writes])
+        if move in writes and ground.version > EVENTS_OF_PLAN_MAX:
+            move = self._chance.choice(reads)
+        move(ground)
 
     def last_words(self) -> int:
         """Renew each consent, then set a goal and report on each plan; return the last position.

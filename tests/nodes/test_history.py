@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOVES = 120
 MOVE_EVERY_S = 1.0
 RESUMED_LEAST = 4
-PLANS = 16  # so many that none of them is full before it is over
+PLANS = 32  # so many that people still write at the end where a machine is fast
 
 
 def move_each_second(cluster: Cluster) -> None:

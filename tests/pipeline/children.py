@@ -19,7 +19,8 @@ WALKS_PER_GROUP_MAX = 5
 INTEGRATE_EVERY = 3
 DISK_BYTES = 400_000
 TRIES_MAX = 200
-GROUP_TOO_LARGE = 20
+# So many that they fit nowhere, also where the log of before was copied back meanwhile and begins anew.
+GROUP_TOO_LARGE = 200
 
 
 def walk_until_killed(data: Path, plan_ids: tuple[str, ...], seed: int, told: Connection) -> None:
@@ -57,7 +58,7 @@ def fill_the_disk(data: Path, plan_id: str, told: Connection) -> None:
             refused = (walk.request_id, outcome.code)
             break
         done.append(walk.request_id)
-    # More than could be left: whether one small walk still fits is a matter of which pages it touches.
+    # More than the disk has: whether one small walk still fits is a matter of which pages it touches.
     group = [shard.goal(plan_id, "x" * 3000) for _ in range(GROUP_TOO_LARGE)]
     again = {getattr(one, "code", "") for one in shard.run(*group, shard.question(plan_id))}
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))

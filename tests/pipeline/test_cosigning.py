@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from exchange.ledger.evidence import Conflict
 
 NAMES = ("w1.example", "w2.example", "w3.example")
+WAIT_S = 60.0
+# How long a round may last in which one answers: a busy machine may need more.
+UNTIL_ONE_ANSWERS_S = (0.1, 1.0, 10.0)
 
 
 class Desk:
@@ -43,7 +46,7 @@ class Desk:
         self.size = 0
         self.cosigners = self.opened(quorum)
 
-    def opened(self, quorum: str = "group Q 2 W1 W2 W3\nquorum Q\n", wait_s: float = 5.0) -> Cosigners:
+    def opened(self, quorum: str = "group Q 2 W1 W2 W3\nquorum Q\n", wait_s: float = WAIT_S) -> Cosigners:
         return Cosigners(
             self.street.policy(quorum),
             self.street,
@@ -88,7 +91,7 @@ async def test_all_sign_along_and_a_policy_accepts_what_came(desk: Desk) -> None
 async def test_they_are_asked_at_once(desk: Desk) -> None:
     desk.street.stuck = {1, 2, 3}
     task = asyncio.create_task(desk.collect(3))
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(WAIT_S / 2):
         await desk.street.all_asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -110,9 +113,12 @@ async def test_who_is_away_is_named(desk: Desk, away: set[int], *, quorum: bool)
 
 async def test_a_round_ends_within_its_bound_whoever_does_not_answer(desk: Desk) -> None:
     desk.street.stuck = {2, 3}
-    desk.cosigners = desk.opened(wait_s=0.1)
-    async with asyncio.timeout(4):
-        found = await desk.collect(3)
+    for wait_s in UNTIL_ONE_ANSWERS_S:
+        desk.cosigners = desk.opened(wait_s=wait_s)
+        async with asyncio.timeout(WAIT_S / 2):
+            found = await desk.collect(3)
+        if "w1.example" not in found.missing:
+            break
     assert (found.missing, found.quorum) == (("w2.example", "w3.example"), False)
 
 
@@ -120,7 +126,7 @@ async def test_a_round_ends_within_its_bound_whoever_does_not_answer(desk: Desk)
 async def test_enough_are_told_at_once_and_a_growing_log_waits_for_nobody_else(desk: Desk) -> None:
     desk.street.stuck = {3}
     desk.size = 9
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(WAIT_S / 2):
         found = await desk.collect(3)
     assert found.missing == ("w3.example",)
     assert [one.missing for one in desk.early] == [("w3.example",)]

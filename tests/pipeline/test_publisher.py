@@ -33,8 +33,14 @@ if TYPE_CHECKING:
     from exchange.pipeline.queue import Pipeline
     from tests.pipeline.shard import Shard
 
-WAIT_MAX_S = 10
+WAIT_MAX_S = 60
 NEVER_S = 3_600.0
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let who asks for a receipt wait for a disk that stands still."""
+    monkeypatch.setattr(room, "RECEIPT_WAIT_MAX_S", WAIT_MAX_S)
 
 
 class Faulty:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from exchange.pipeline.queue import Pipeline
     from tests.pipeline.shard import Shard
 
-WAIT_MAX_S = 10
+WAIT_MAX_S = 60
 
 
 class Desk:
@@ -74,6 +74,12 @@ class Desk:
                 if found and found.quorum is quorum and found.signed.checkpoint.size >= size:
                     return found
                 await told.wait()
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let who asks for a receipt wait for a disk that stands still."""
+    monkeypatch.setattr(publisher, "RECEIPT_WAIT_MAX_S", WAIT_MAX_S)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COMMANDS = 40
 ROUNDS = 4
-ROUNDS_MAX = 60
+ROUNDS_MAX = 48  # in which none of the plans is full
 IN_FLIGHT = 24
 READS_AROUND = 10
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 USER: Final = "exchange"
-START_WAIT_S: Final = 30.0
+START_WAIT_S: Final = 60.0
 LOOK_EVERY_S: Final = 0.02
 SERVANT: Final = "nobody"
 # Not where the tests keep their files: that may be closed to others, or let no program run.

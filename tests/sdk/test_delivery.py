@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CLAIM = claim(PURPOSE_WMO_LEVERING, "WMO-5.2.1-2a")
 NAMED = Named("ecd", CLAIM, ("supports.state",), "11111111-1111-4111-8111-111111111111")
 SOON = Patience(attempts_max=2**31, wait_first_s=0.001, wait_max_s=0.01)
-WAIT_S = 10
+WAIT_S = 60
 DEFECT = sub.FAILURE_REASON_DEFECT
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.sdk.exchange_fake import FakeExchange
 
 CLAIM = claim(PURPOSE_WMO_AFSTEMMING, "WMO-5.1.1-4")
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class Feed:

@@ -220,11 +220,11 @@ def test_close_from_another_thread_ends_a_waiting_iteration(
     found: list[int] = []
     reader = threading.Thread(target=lambda: found.extend(event.position for event in subscription))
     reader.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SILENT_AT_MOST_S
     while len(found) < 4 and time.monotonic() < deadline:
         threading.Event().wait(0.001)
     subscription.close()
-    reader.join(10)
+    reader.join(SILENT_AT_MOST_S)
     assert not reader.is_alive()
     assert found == [1, 2, 3, 4]
 
@@ -293,7 +293,10 @@ async def test_asyncio_cancelling_ends_it(
     exchange: FakeExchange, plans: Plans, async_client: AsyncExchangeClient
 ) -> None:
     silent_once(exchange, plans)
-    async with asyncio.timeout(10), aclosing(aiter(AsyncSubscription(async_client, position([])))) as events:
+    async with (
+        asyncio.timeout(SILENT_AT_MOST_S),
+        aclosing(aiter(AsyncSubscription(async_client, position([])))) as events,
+    ):
         assert [(await anext(events)).position for _ in range(4)] == [1, 2, 3, 4]
         waiting = asyncio.ensure_future(anext(events))
         await asyncio.sleep(0)

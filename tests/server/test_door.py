@@ -322,6 +322,6 @@ def test_health_and_reflection_answer(town: Town) -> None:
     asked = reflection_pb2.ServerReflectionRequest(list_services="")
     with grpc.secure_channel(town.target, secrets) as channel:
         reflect: Any = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
-        answer = next(reflect(iter([asked.SerializeToString()]), timeout=5))
+        answer = next(reflect(iter([asked.SerializeToString()]), timeout=60))
     listed = reflection_pb2.ServerReflectionResponse.FromString(answer).list_services_response.service
     assert "exchange.v1.PlanService" in {one.name for one in listed}

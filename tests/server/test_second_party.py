@@ -51,7 +51,7 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SHARE = 200
 ANNA = Bsn("999993653")
 GOOD = ristretto.from_uniform(bytes(range(64)))
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Party:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from adapters.sdk.client import ExchangeClient
 
 FIELDS = ["goals.own_words", "goals.goal_id", "version"]
-WAIT_S = 10
+WAIT_S = 60
 
 
 @pytest.fixture

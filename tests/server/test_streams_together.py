@@ -13,7 +13,7 @@ from exchange.logs import open_log
 from exchange.server.services import happenings
 from exchange.store.codec import Codec
 from tests.server.story import Story
-from tests.server.test_streams import Follower, open_plan, set_goal
+from tests.server.test_streams import WAIT_S, Follower, open_plan, set_goal
 from tests.server.test_untold import seal_goals
 from tests.server.town import Town
 
@@ -112,9 +112,9 @@ def test_what_is_judged_and_not_told_is_not_on_its_way(
         rows = own_town.core.reader.page(stands, 100)
         return [row for row in rows if row.topic == DisclosureDecided.TOPIC]
 
-    for _ in range(400):
-        if judged():
-            break
+    until = time.monotonic() + WAIT_S
+    while not judged():
+        assert time.monotonic() < until
         time.sleep(0.02)
     # A turn of the loop later the stream has taken it.
     own_town.run(lambda: asyncio.sleep(0.05))

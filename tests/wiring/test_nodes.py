@@ -84,7 +84,8 @@ async def test_one_takes_it_and_the_other_knows_whom_to_ask(dsn: str) -> None:
 
 
 async def test_who_loses_it_learns_it_when_it_looks(dsn: str) -> None:
-    async with kept(PostgresLease(dsn, "a:1", SHORT_S), SHORT_S) as first:
+    # Only the node's own time is short: who held it takes it again when the lease would have ended.
+    async with kept(PostgresLease(dsn, "a:1", LONG_S), SHORT_S) as first:
         pass_on(dsn)
         with closing(PostgresLease(dsn, "b:1", LONG_S)) as other:
             assert other.take().mine

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from exchange.settings import Settings
 
 KEYS_IN_USE = 4  # told by the first start
-WAIT_MAX_S = 20.0
+WAIT_MAX_S = 60.0
 LOOK_EVERY_S = 0.02
 
 
@@ -146,9 +146,9 @@ def ready(process: subprocess.Popen[bytes], data: Path) -> dict[str, Any]:
     until = time.monotonic() + WAIT_MAX_S
     while time.monotonic() < until:
         assert process.poll() is None, "the service ended"
-        file = data / READY_FILE
-        if file.exists():
-            told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        # What a service that was killed left lies there, and goes between two looks at it.
+        with suppress(FileNotFoundError):
+            told: dict[str, Any] = json.loads((data / READY_FILE).read_text(encoding="utf-8"))
             if told["pid"] == process.pid:
                 return told
         time.sleep(LOOK_EVERY_S)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME = "witness.example/w1"
-WAIT_S = 20.0
+WAIT_S = 60.0
 LOOK_EVERY_S = 0.02
 
 
