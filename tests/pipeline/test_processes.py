@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KILLS = 20
+PLANS = 24  # so many that none is full before the last death, also on a fast machine
 GOALS = 40
 ALIVE_MAX_S = 0.25
 ANSWER_MAX_S = 60
@@ -76,7 +77,7 @@ def acknowledged(shard: Shard, told: list[tuple[str, int]]) -> None:
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     data = tmp_path / "data"
     shard = Shard(data)
-    plan_ids = tuple(shard.plan()[2] for _ in range(3))
+    plan_ids = tuple(shard.plan()[2] for _ in range(PLANS))
     shard.close()
     chance = random.Random(41)  # noqa: S311 -- moments to kill at
     heads = []
@@ -84,6 +85,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         with child(children.walk_until_killed, data, plan_ids, number) as (process, connection):
             assert hear(connection) == "ready"
             time.sleep(chance.uniform(0, ALIVE_MAX_S))  # the moment of death, not a wait for anything
+            assert process.is_alive(), "who ended by himself was not killed"
             process.kill()
             process.join()
             told = all_told(connection)
