@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
 
     from _typeshed import TraceFunction
 
-_OURS = "/exchange/"
+# Of the package: whoever calls his clone so has all of its libraries below a folder of that name.
+_OURS = f"{Path(exchange.__file__).parent}/"
 
 
 def instructions(act: Callable[[], object]) -> Counter[str]:
@@ -26,11 +30,11 @@ def instructions(act: Callable[[], object]) -> Counter[str]:
 
     def trace(frame: FrameType, event: str, _argument: object) -> TraceFunction | None:
         file = frame.f_code.co_filename
-        if _OURS not in file:
+        if not file.startswith(_OURS):
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event == "opcode":
-            found[f"{file.rpartition(_OURS)[2]}:{frame.f_code.co_name}"] += 1
+            found[f"{file.removeprefix(_OURS)}:{frame.f_code.co_name}"] += 1
         return trace
 
     before = sys.gettrace()
