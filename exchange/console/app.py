@@ -35,6 +35,7 @@ from exchange.console.session import COOKIE, Sessions
 from exchange.console.static_files import read_static, served
 from exchange.console.templating import open_templates
 from exchange.console.turns import Pace, Turns
+from exchange.console.unanswered import Unanswered, fields_to_send_again, note_sent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -101,6 +102,7 @@ class Console:
         self.sessions = Sessions(setup.clock, setup.fresh)
         self._provider = Provider(setup.registration, setup.clock)
         self._pace = Pace(setup.clock)
+        self._unanswered = Unanswered()
         pins, turns = Pins(), Turns(setup.clock, setup.fresh)
         self._desk = Desk(
             self._provider, self.sessions, setup.line, setup.claims, setup.clock, pins=pins, turns=turns
@@ -171,13 +173,17 @@ class Console:
             try:
                 self._refuse_shape(request)
                 answer = await answered(request)
+                if answer.status_code < HTTPStatus.BAD_REQUEST:
+                    self._unanswered.done(request)
             except Refused as refused:
                 reason = refused.reason
+                self._unanswered.refused(request, refused)
                 answer = self._refusal(request, refused)
             except Exception as defect:  # noqa: BLE001 -- a page says so; nothing of the error's text leaves
                 reason, incident = type(defect).__name__, self._setup.fresh(INCIDENT_BYTES).hex()
-                status = HTTPStatus.INTERNAL_SERVER_ERROR
-                answer = self._refusal(request, Refused("DEFECT", _DEFECT, status, incident=incident))
+                broken = Refused("DEFECT", _DEFECT, HTTPStatus.INTERNAL_SERVER_ERROR, incident=incident)
+                self._unanswered.broke(request, broken)
+                answer = self._refusal(request, broken)
             # A file that came along stands on disk until then.
             await request.close()
             session = self._session(request, used=False)
@@ -222,6 +228,7 @@ class Console:
             if session.role not in page.roles:
                 raise RoleRefused(later("Deze pagina hoort niet bij uw rol."), page.roles[0].whose)
             form = None if request.method in READING else await read_form(request, session)
+            note_sent(request, form)
             look = Look(request, session, self._spoken(request), self._shown, form)
             if session.role in STAFF and form is None:
                 await look.know_names()
@@ -315,6 +322,7 @@ class Console:
             answer=refused if isinstance(refused, AnswerRefused) else None,
             whose=refused.whose if isinstance(refused, RoleRefused) else "",
             over=isinstance(refused, SessionOver),
+            again=fields_to_send_again(request),
         )
 
 

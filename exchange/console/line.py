@@ -49,6 +49,12 @@ _NO_SIDE_EFFECTS: Final = 1
 _is_loopback = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d{1,5}").fullmatch
 _Answer = TypeVar("_Answer", bound=Message)
 
+# These say that the outcome may be either, or come behind the commit.
+_OPEN: Final = frozenset({"ANSWER_TOO_LARGE", "OUTCOME_OPEN", "OUTCOME_UNKNOWN"})
+# In them it stands by which number to ask, of which who looks knows nothing.
+_BY_NUMBER: Final = frozenset({"DEADLINE_EXCEEDED", "OUTCOME_UNKNOWN"})
+# A failure of the exchange itself does not tell where on its way it was.
+_FAULTS: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN})
 # What a browser is told of each code of gRPC; all others are the exchange's own trouble.
 _STATUS: Final = {
     grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
@@ -115,9 +121,16 @@ class Line:
         # The stubs know no channel of bytes.
         call: Any = self._opened().unary_unary(rpc.path, response_deserializer=answer.FromString)
         try:
-            told: _Answer = await call(raw, timeout=CALL_S_MAX, metadata=metadata)
+            told: _Answer | None = await call(raw, timeout=CALL_S_MAX, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            raise refused_by(error) from None
+            refused = refused_by(error)
+            refused.of_command = rpc.is_command
+            raise refused from None
+        if told is None:
+            # gRPC gives nothing for bytes that are no message, and no error.
+            refused = AnswerRefused("UNREADABLE", _AWAY, HTTPStatus.BAD_GATEWAY, unanswered=True)
+            refused.of_command = rpc.is_command
+            raise refused
         if signature is not None:
             _require_own(told, signature)
         return told
@@ -221,9 +234,11 @@ def refused_by(error: grpc.aio.AioRpcError) -> AnswerRefused:
             if packed.Is(detail.DESCRIPTOR):
                 packed.Unpack(detail)
     told = info.metadata
+    said = "" if info.reason in _BY_NUMBER else dutch.message
+    named = info.domain or error.code() is grpc.StatusCode.UNIMPLEMENTED
     return AnswerRefused(
         info.reason,
-        dutch.message or _AWAY,
+        said or _AWAY,
         status,
         rules=tuple(rule for rule in told.get("rules", told.get("rule", "")).split(",") if rule),
         decision_id=told.get("decision_id", ""),
@@ -232,6 +247,8 @@ def refused_by(error: grpc.aio.AioRpcError) -> AnswerRefused:
         retry=status is HTTPStatus.SERVICE_UNAVAILABLE,
         message=error.details() or "",
         metadata=dict(told),
+        # Without a reason of the exchange anybody on the way may have said so.
+        unanswered=not named or error.code() in _FAULTS or info.reason in _OPEN | _BY_NUMBER,
     )
 
 

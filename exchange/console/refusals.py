@@ -23,9 +23,13 @@ FAULTS: Final = {
 
 
 class Refused(Exception):
-    """A page that is not given. `reason` is for the log, `sentence` Dutch, `incident` what to tell."""
+    """A page that is not given. `reason` is for the log, `sentence` Dutch, `incident` what to tell.
+
+    `may_be_recorded`: it answers a form whose command may be recorded all the same.
+    """
 
     status = HTTPStatus.BAD_REQUEST
+    may_be_recorded = False
 
     def __init__(
         self, reason: str, sentence: str, status: HTTPStatus | None = None, *, incident: str = ""
@@ -68,8 +72,11 @@ class AnswerRefused(Refused):
     """The exchange refused: by its gate, with rules; or for another reason, with a remedy.
 
     `fields` says of the fields of a request what is wrong with them; `retry` whether asking again can help;
-    `message` is its English sentence, `metadata` what else it told.
+    `message` is its English sentence, `metadata` what else it told; `unanswered` whether it says nothing of
+    what was recorded; `of_command` whether that was asked of a command.
     """
+
+    of_command = False
 
     def __init__(
         self,
@@ -84,6 +91,7 @@ class AnswerRefused(Refused):
         retry: bool = False,
         message: str = "",
         metadata: dict[str, str] | None = None,
+        unanswered: bool = False,
     ) -> None:
         super().__init__(reason, sentence, status)
         self.rules = rules
@@ -93,6 +101,7 @@ class AnswerRefused(Refused):
         self.retry = retry
         self.message = message
         self.metadata = metadata or {}
+        self.unanswered = unanswered
 
     @property
     def judged(self) -> bool:

@@ -283,7 +283,7 @@ def test_after_a_restart_people_sign_in_and_come_to_the_page_they_asked_for(
     head = house.town.core.reader.head()
     late = visitor.post("/toezicht/namen", {"csrf": csrf, "waarom": "Waarom."})
     assert (late.status_code, house.town.core.reader.head()) == (401, head)
-    assert "Wat u had ingevuld is niet vastgelegd." in late.text
+    assert "Wat u daarna nog verstuurde, is niet vastgelegd." in late.text
     assert 'href="/inloggen?naar=/toezicht"' in late.text
     assert visitor.post("/weergave", {"csrf": csrf}).text.count('href="/inloggen?naar=/"') == 1
 
