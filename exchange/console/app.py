@@ -228,7 +228,7 @@ class Console:
             if session.role not in page.roles:
                 raise RoleRefused(later("Deze pagina hoort niet bij uw rol."), page.roles[0].whose)
             form = None if request.method in READING else await read_form(request, session)
-            note_sent(request, form)
+            note_sent(request, form, session.whose)
             look = Look(request, session, self._spoken(request), self._shown, form)
             if session.role in STAFF and form is None:
                 await look.know_names()
@@ -323,6 +323,8 @@ class Console:
             whose=refused.whose if isinstance(refused, RoleRefused) else "",
             over=isinstance(refused, SessionOver),
             again=fields_to_send_again(request),
+            # An address that only takes forms shows nobody anything.
+            retry_at=request.url.path if request.method in READING else self._near(request),
         )
 
 
