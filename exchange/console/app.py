@@ -58,6 +58,7 @@ LANGUAGE_PATH: Final = "/taal/{language}"
 # Leaving at once. Neither the address nor the place it leads to says anything.
 QUICK: Final = "/uit"
 AWAY: Final = "https://www.knmi.nl/"
+UNREAD: Final = frozenset({"FORM_FORGED", "SESSION_OVER", "TOO_FAST"})
 _NOT_FOUND: Final = later("Deze pagina is er niet.")
 _DEFECT: Final = later("Er ging iets mis in de console. Geef het meldnummer door aan de beheerder.")
 POLICY: Final = (
@@ -322,6 +323,8 @@ class Console:
             answer=refused if isinstance(refused, AnswerRefused) else None,
             whose=refused.whose if isinstance(refused, RoleRefused) else "",
             over=isinstance(refused, SessionOver),
+            # Nothing was read of such a form, also not whether it was sent before.
+            unread=request.method not in READING and refused.reason in UNREAD,
             again=fields_to_send_again(request),
             # An address that only takes forms shows nobody anything.
             retry_at=request.url.path if request.method in READING else self._near(request),

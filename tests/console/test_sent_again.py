@@ -130,6 +130,22 @@ def test_an_address_that_takes_only_forms_is_not_where_somebody_tries_again(  # 
     assert visitor.get(back).status_code == 200
 
 
+def test_who_is_no_longer_signed_in_is_asked_to_look_before_he_writes_it_again(
+    house: House, story: Story, ends: Ends
+) -> None:
+    me, other = house.as_(RESIDENT), house.as_(RESIDENT)
+    place, look_first = "/mijn/4/1/vraag", "Verstuurde u dit al eerder"
+    before, form = len(requests_of(story)), form_of(me, "/mijn/4/1", place) | {"woorden": "Wie keek?"}
+    ends["ReceiveRightsRequest"] = [LOST]
+    me.post(place, form)
+    forged = other.post(place, form)
+    assert (forged.status_code, look_first in words_of(forged.text)) == (403, True)
+    me.post("/uitloggen", {"csrf": form["csrf"]})
+    over = me.post(place, form)
+    assert (over.status_code, look_first in words_of(over.text)) == (401, True)
+    assert len(requests_of(story)) == before + 1
+
+
 def sent(number: str, whose: Hashable) -> Request:
     request = Request({"type": "http"})
     note_sent(request, FormData({"request_id": number}), whose)
