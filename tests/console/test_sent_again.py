@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
+from exchange.console.pages import my_plan
 from exchange.console.refusals import AnswerRefused, Refused
 from exchange.console.resident.asking import ACCESS
 from exchange.console.unanswered import Unanswered, note_sent
-from exchange.errors import StoreUnavailable
+from exchange.errors import AccessDenied, RuleBroken, StoreUnavailable
 from tests.console.house import AUTHOR, INSIGHT, RESIDENT, House
 from tests.console.lost_answers import AGAIN, CASE, LOST, OPEN, ends, sent_again
 from tests.console.resident_reads import client_of, form_of, requests_of, words_of
 from tests.console.test_register import PROPOSE, wider
 from tests.server.test_legal_bases import listed
+from tests.server.town import CARE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from exchange.console.page import Look
     from tests.console.house import Visitor
     from tests.console.lost_answers import Ends
     from tests.server.story import Story
@@ -32,6 +36,12 @@ PROPOSING = "ProposeLegalBasis"
 PRICED = {"rij": "own_network", "leefgebied": "housing", "prijs": "200", "waarom": "Voor de raad."}
 SEEN = re.compile(r'<a [^>]*href="([^"]+)">Kijk of het er al staat</a>')
 RETRIED = re.compile(r'<a class="button" href="([^"]+)">Opnieuw proberen</a>')
+
+
+@pytest.fixture(scope="module", autouse=True)
+def goal(story: Story) -> None:
+    """Record a goal before anybody restricts that."""
+    story.goal()
 
 
 def as_browsers_send(fields: dict[str, str], file_name: str, file: str) -> bytes:
@@ -144,6 +154,31 @@ def test_who_is_no_longer_signed_in_is_asked_to_look_before_he_writes_it_again(
     over = me.post(place, form)
     assert (over.status_code, look_first in words_of(over.text)) == (401, True)
     assert len(requests_of(story)) == before + 1
+
+
+def test_what_one_source_says_no_to_does_not_say_that_nothing_stands_at_the_next(
+    house: House, story: Story, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me, place, sources = house.as_(RESIDENT), "/mijn/1/woorden", my_plan._sources
+    form = form_of(me, "/mijn/1", place, deel="goals") | {"woorden": "Zo zei ik het niet."}
+
+    async def one_before(look: Look, case_id: str) -> list[tuple[str, str]]:
+        return [(CARE, "wmo-aanbieder"), *await sources(look, case_id)]
+
+    monkeypatch.setattr(my_plan, "_sources", one_before)
+    # The first source has no such thing; at the second it is recorded, and the answer lost.
+    ends["AddStatement"] = [RuleBroken("no", rule="NO_SUCH_ELEMENT"), LOST]
+    assert OPEN in words_of(me.post(place, form).text)
+    ends["AddStatement"] = [AccessDenied("no", rules=("R01",), remedies=(), decision_id=str(uuid4()))]
+    page = me.post(place, form).text
+    assert OPEN in words_of(page)
+    assert me.post(place, sent_again(page)).headers.get("location") == "/mijn/1?klaar=4"
+    # Told by the last one of all, it is told.
+    ends["AddStatement"] = [
+        RuleBroken("no", rule="NO_SUCH_ELEMENT"),
+        AccessDenied("no", rules=("R01",), remedies=(), decision_id=str(uuid4())),
+    ]
+    assert OPEN not in words_of(me.post(place, form).text)
 
 
 def sent(number: str, whose: Hashable) -> Request:
