@@ -58,6 +58,7 @@ LANGUAGE_PATH: Final = "/taal/{language}"
 # Leaving at once. Neither the address nor the place it leads to says anything.
 QUICK: Final = "/uit"
 AWAY: Final = "https://www.knmi.nl/"
+UNREAD: Final = frozenset({"FORM_FORGED", "SESSION_OVER", "TOO_FAST"})
 _NOT_FOUND: Final = later("Deze pagina is er niet.")
 _DEFECT: Final = later("Er ging iets mis in de console. Geef het meldnummer door aan de beheerder.")
 POLICY: Final = (
@@ -228,7 +229,7 @@ class Console:
             if session.role not in page.roles:
                 raise RoleRefused(later("Deze pagina hoort niet bij uw rol."), page.roles[0].whose)
             form = None if request.method in READING else await read_form(request, session)
-            note_sent(request, form)
+            note_sent(request, form, session.whose)
             look = Look(request, session, self._spoken(request), self._shown, form)
             if session.role in STAFF and form is None:
                 await look.know_names()
@@ -322,7 +323,11 @@ class Console:
             answer=refused if isinstance(refused, AnswerRefused) else None,
             whose=refused.whose if isinstance(refused, RoleRefused) else "",
             over=isinstance(refused, SessionOver),
+            # Nothing was read of such a form, also not whether it was sent before.
+            unread=request.method not in READING and refused.reason in UNREAD,
             again=fields_to_send_again(request),
+            # An address that only takes forms shows nobody anything.
+            retry_at=request.url.path if request.method in READING else self._near(request),
         )
 
 

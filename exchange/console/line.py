@@ -45,14 +45,18 @@ _REQUEST_TAG: Final = "exchange.v1 request"
 _COMMAND_TAG: Final = "exchange.v1 command"
 _AWAY: Final = later("De dienst is even niet bereikbaar. Probeer het zo opnieuw.")
 _NOT_OURS: Final = later("Het bewijs dat terugkwam hoort niet bij deze opdracht. Waarschuw de beheerder.")
+_OTHER_BEFORE: Final = later(
+    "Met dit formulier is eerder al iets anders vastgelegd. Wat u nu verstuurde, is niet vastgelegd."
+)
 _NO_SIDE_EFFECTS: Final = 1
 _is_loopback = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d{1,5}").fullmatch
 _Answer = TypeVar("_Answer", bound=Message)
 
 # These say that the outcome may be either, or come behind the commit.
 _OPEN: Final = frozenset({"ANSWER_TOO_LARGE", "OUTCOME_OPEN", "OUTCOME_UNKNOWN"})
-# In them it stands by which number to ask, of which who looks knows nothing.
+# They speak of a number of which who looks knows nothing; what he is told instead.
 _BY_NUMBER: Final = frozenset({"DEADLINE_EXCEEDED", "OUTCOME_UNKNOWN"})
+_INSTEAD: Final = {"REQUEST_ID_REUSED": _OTHER_BEFORE} | dict.fromkeys(_BY_NUMBER, "")
 # A failure of the exchange itself does not tell where on its way it was.
 _FAULTS: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN})
 # What a browser is told of each code of gRPC; all others are the exchange's own trouble.
@@ -234,7 +238,7 @@ def refused_by(error: grpc.aio.AioRpcError) -> AnswerRefused:
             if packed.Is(detail.DESCRIPTOR):
                 packed.Unpack(detail)
     told = info.metadata
-    said = "" if info.reason in _BY_NUMBER else dutch.message
+    said = _INSTEAD.get(info.reason, dutch.message)
     named = info.domain or error.code() is grpc.StatusCode.UNIMPLEMENTED
     return AnswerRefused(
         info.reason,

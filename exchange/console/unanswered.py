@@ -8,12 +8,15 @@ Source: AIP-155 (request ids); exchange/decisions/0213-a-form-that-nobody-answer
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import UploadFile
 
 from exchange.console.refusals import AnswerRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from starlette.datastructures import FormData
     from starlette.requests import Request
@@ -29,38 +32,41 @@ _OF_THE_COMMAND: Final = frozenset({"REQUEST_ID_REUSED", "RULE_BROKEN", "VERSION
 
 
 class Unanswered:
-    """Of one console, by the request ids of its forms. Owned by one event loop; forgets with its process."""
+    """Of one console, by who sent a form and its request id. Owned by one event loop; ends with its process.
+
+    Kept is a hash of both: as short for an id of any length, and of one person never of another.
+    """
 
     def __init__(self) -> None:
-        self._forms: dict[str, None] = {}
+        self._forms: dict[bytes, None] = {}
 
     def done(self, request: Request) -> None:
         """Take that a form was answered by a page."""
-        self._forms.pop(_id_of(request), None)
+        self._forms.pop(_key_of(request), None)
 
     def broke(self, request: Request, refused: Refused) -> None:
         """Take that a form ended in a defect of the console: its command may have gone out before."""
-        self._keep(_id_of(request), refused)
+        self._keep(_key_of(request), refused)
 
     def refused(self, request: Request, refused: Refused) -> None:
         """Take what refused a form, and mark it where the command may be recorded all the same."""
-        number = _id_of(request)
+        key = _key_of(request)
         # A page may tell in its own words what the exchange refused.
         said = refused if isinstance(refused, AnswerRefused) else refused.__cause__
         of_command = said if isinstance(said, AnswerRefused) and said.of_command else None
         if of_command and of_command.unanswered:
-            self._keep(number, refused)
+            self._keep(key, refused)
         elif of_command and _tells(of_command):
-            self._forms.pop(number, None)
-        elif number in self._forms:
+            self._forms.pop(key, None)
+        elif key in self._forms:
             _mark(refused)
 
-    def _keep(self, number: str, refused: Refused) -> None:
-        if number:
-            self._forms.pop(number, None)
+    def _keep(self, key: bytes, refused: Refused) -> None:
+        if key:
+            self._forms.pop(key, None)
             while len(self._forms) >= FORMS_MAX:
                 del self._forms[next(iter(self._forms))]
-            self._forms[number] = None
+            self._forms[key] = None
             _mark(refused)
 
 
@@ -69,13 +75,16 @@ def fields_to_send_again(request: Request) -> Sequence[tuple[str, str]]:
     form = _sent(request)
     if form is None or not _id_of(request):
         return ()
-    told = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    return told if len(told) == len(form.multi_items()) else ()
+    fields = form.multi_items()
+    if any(isinstance(value, UploadFile) and value.filename for _, value in fields):
+        return ()
+    # A browser sends a field for a file also where none was chosen.
+    return [(name, value) for name, value in fields if isinstance(value, str)]
 
 
-def note_sent(request: Request, form: FormData | None) -> None:
-    """Keep what a form says beside its request, as long as that lasts."""
-    request.state.sent = form
+def note_sent(request: Request, form: FormData | None, whose: Hashable) -> None:
+    """Keep what a form says beside its request, and whose it is, as long as that lasts."""
+    request.state.sent, request.state.whose = form, whose
 
 
 def _sent(request: Request) -> FormData | None:
@@ -87,6 +96,12 @@ def _id_of(request: Request) -> str:
     form = _sent(request)
     told = None if form is None else form.get(REQUEST_ID)
     return told if isinstance(told, str) else ""
+
+
+def _key_of(request: Request) -> bytes:
+    """Return what a form is kept by, empty of one that records nothing."""
+    number = _id_of(request)
+    return sha256(repr((request.state.whose, number)).encode()).digest() if number else b""
 
 
 def _mark(refused: Refused) -> None:

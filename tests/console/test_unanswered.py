@@ -2,93 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from html import unescape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import grpc
 import pytest
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from exchange.console.language import ENGLISH
-from exchange.console.line import Line
 from exchange.console.page import Look
 from exchange.console.refusals import AnswerRefused, Refused
 from exchange.console.unanswered import FORMS_MAX, Unanswered, note_sent
 from exchange.errors import AccessDenied, OutcomeOpen, PersonTokenInvalid, RuleBroken, StoreUnavailable
 from exchange.server.nodes.errors import OutcomeUnknown
-from exchange.server.status import code_of, status_of
 from tests.console.browser import Window, chromium
 from tests.console.house import RESIDENT, House, Visitor
-from tests.console.resident_reads import HIDDEN, form_of, requests_of, words_of
+from tests.console.lost_answers import AGAIN, CASE, CUT, LOST, OPEN, UNREADABLE, ends, sent_again
+from tests.console.resident_reads import form_of, requests_of, words_of
 from tests.console.test_in_browser import shot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from exchange.errors import ExchangeError
+    from tests.console.lost_answers import End, Ends
     from tests.server.story import Story
 
-    End = ExchangeError | str  # how a call ends: refused, or by what happens to its line
-    Ends = dict[str, list[End]]
+__all__ = ["ends"]  # a fixture
 
 PAGE, PLACE = "/mijn/4/2", "/mijn/4/2/vraag"
-ASK, CASE = "ReceiveRightsRequest", "FindCase"
-AGAIN = re.compile(r'<form method="post">(.*?)</form>', re.DOTALL)
+ASK = "ReceiveRightsRequest"
 WORDS = 'Ik kreeg "geen" antwoord & vraag het <nog> eens.'
 NOTHING = "niets vastgelegd"
-OPEN = "Of dit is vastgelegd, is nog niet zeker"
 DOOR = PersonTokenInvalid("the token has expired")
 DENIED = AccessDenied("no", rules=("R01",), remedies=(), decision_id=str(uuid4()))
-LOST, CUT, UNREADABLE = "the answer is lost", "the line is cut before it", "the answer is no message"
-
-
-class Faulty:
-    """The channel of a console, on which the next calls of a method end as they are told to."""
-
-    def __init__(self, channel: grpc.aio.Channel, ends: Ends) -> None:
-        self._channel = channel
-        self._ends = ends
-
-    def unary_unary(self, path: str, response_deserializer: Any) -> Any:  # noqa: ANN401 -- as gRPC has it
-        call: Any = self._channel.unary_unary(path, response_deserializer=response_deserializer)
-        ends = self._ends.get(path.rpartition("/")[2], [])
-
-        async def asked(raw: bytes, **around: Any) -> Any:  # noqa: ANN401 -- as gRPC has it
-            end = ends.pop(0) if ends else None
-            if end is None:
-                return await call(raw, **around)
-            if end in {LOST, UNREADABLE}:
-                await call(raw, **around)
-            if end == UNREADABLE:
-                return None
-            raise refusal(end)
-
-        return asked
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- all else is the channel's own
-        return getattr(self._channel, name)
-
-
-def refusal(end: End) -> grpc.aio.AioRpcError:
-    if isinstance(end, str):
-        nothing = grpc.aio.Metadata()
-        return grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, "Socket closed")
-    status = status_of(end)
-    trailing = grpc.aio.Metadata(("grpc-status-details-bin", status.SerializeToString()))
-    return grpc.aio.AioRpcError(code_of(end), grpc.aio.Metadata(), trailing, status.message)
-
-
-@pytest.fixture
-def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ends]:
-    """How the next calls of a method end, by its name."""
-    told: Ends = {}
-    opened = Line._opened
-    monkeypatch.setattr(Line, "_opened", lambda line: Faulty(opened(line), told))
-    yield told
-    assert not any(told.values()), "what was to be lost was never asked"
 
 
 @pytest.fixture
@@ -98,12 +43,6 @@ def me(house: House) -> Visitor:
 
 def filled(me: Visitor) -> dict[str, str]:
     return form_of(me, PAGE, PLACE) | {"deel": "goals", "woorden": WORDS}
-
-
-def sent_again(page: str) -> dict[str, str]:
-    """Return what the form of a page sends once more."""
-    (form,) = AGAIN.findall(page)
-    return {name: unescape(value) for name, value in HIDDEN.findall(form)}
 
 
 @pytest.mark.parametrize("end", [LOST, CUT, UNREADABLE, OutcomeOpen("cut off"), OutcomeUnknown("away")])
@@ -215,7 +154,7 @@ def test_a_page_that_is_only_read_is_asked_for_again_by_its_address(me: Visitor,
 def test_a_thousand_forms_are_kept_and_the_oldest_is_forgotten_first() -> None:
     def sent(number: int) -> Request:
         request = Request({"type": "http"})
-        note_sent(request, FormData({"request_id": str(number)}))
+        note_sent(request, FormData({"request_id": str(number)}), "who")
         return request
 
     kept = Unanswered()

@@ -227,7 +227,8 @@ async def add_words(look: Look) -> Response:
     name = elements[index_of(look.field("nummer"), len(elements))].get(named_by, "")
     element = rights_pb.PlanElement(collection=collection, name=name)
     refused: AnswerRefused | None = None
-    for oin, task in await _sources(look, case.case_id):
+    sources = await _sources(look, case.case_id)
+    for oin, task in sources:
         element.oin, element.task = oin, task
         request = rights_pb.AddStatementRequest(
             request_id=str(uuid.UUID(bytes=uuid.uuid5(base, f"{oin}/{task}").bytes, version=4)),
@@ -241,6 +242,9 @@ async def add_words(look: Look) -> Response:
             await look.ask(request, rights_pb.AddStatementResponse)
         except AnswerRefused as error:
             if error.reason not in ANOTHERS:
+                if error.judged and (oin, task) != sources[-1]:
+                    # An attempt before may have come to a later source, under another request id.
+                    error.of_command = False
                 raise
             refused = error
             continue
