@@ -48,7 +48,12 @@ class Window:
         self.complaints: list[str] = []
         self.page.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", lambda asked: self.complaints.append(f"failed: {asked.url}"))
+        self.page.on("requestfailed", self._complain_of)
+
+    def _complain_of(self, asked: Any) -> None:  # noqa: ANN401 -- a Request
+        # Whoever goes on to the next page gives up what the one before still fetched, such as its icon.
+        if asked.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"failed: {asked.url}")
 
     def sign_in(self, name: str) -> None:
         """Sign in as one of the people of the provider."""
