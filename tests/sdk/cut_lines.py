@@ -13,9 +13,9 @@ import pytest
 
 from adapters.sdk.batches import Batch, Collected
 from adapters.sdk.calls import claim
-from adapters.sdk.errors import ExchangeRefused
+from adapters.sdk.errors import ExchangeRefused, Unavailable
 from adapters.sdk.tokens import Person
-from exchange.errors import AccessDenied, OutcomeOpen, PersonTokenInvalid, VersionConflict
+from exchange.errors import AccessDenied, KeyUnavailable, OutcomeOpen, PersonTokenInvalid, VersionConflict
 from exchange.server.nodes.errors import HolderAway
 from exchange.server.status import status_of
 from exchange.v1.batch_service_pb2 import BatchedOutcome, SendCommandsResponse
@@ -118,6 +118,17 @@ def recording(exchange: FakeExchange, *errors: ExchangeError | None) -> Callable
         return told
 
     return answer
+
+
+def one_held_back(exchange: FakeExchange, using: Callable[..., Any]) -> list[Collected[Any]]:
+    """Send two: the receipt of the second cannot be kept; the first can be done later, so it goes before."""
+    exchange.on("SendCommands", recording(exchange, KeyUnavailable("the key store is away")))
+    batch, found = batch_of(2)
+    with pytest.raises(OSError, match="space"):
+        using(lambda client: client.with_receipts(Full()).send_batch(batch))
+    using(lambda client: client.send_batch(batch))
+    assert refusals(found) == [(Unavailable, False), (Unavailable, True)]
+    return found
 
 
 async def cancelled(exchange: FakeExchange, client: AsyncExchangeClient, batch: Batch) -> None:

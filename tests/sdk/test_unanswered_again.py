@@ -33,6 +33,7 @@ from tests.sdk.cut_lines import (
     batch_of,
     cancelled,
     ending,
+    one_held_back,
     outcomes,
     recording,
     refusals,
@@ -74,13 +75,7 @@ def test_one_whose_receipt_was_not_kept_is_answered_the_next_time_whatever_faile
 def test_one_that_is_held_back_the_next_time_may_be_recorded_all_the_same(
     exchange: FakeExchange, using: Callable[..., Any]
 ) -> None:
-    """The receipt of the second was not kept; the first can be done later, so it goes before."""
-    exchange.on("SendCommands", recording(exchange, KeyUnavailable("the key store is away")))
-    batch, found = batch_of(2)
-    with pytest.raises(OSError, match="space"):
-        using(lambda client: client.with_receipts(Full()).send_batch(batch))
-    using(lambda client: client.send_batch(batch))
-    assert refusals(found) == [(Unavailable, False), (Unavailable, True)]
+    found = one_held_back(exchange, using)
     assert found[1].may_be_recorded
     assert len(exchange.requests["SendCommands"]) == 1
 

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from adapters.sdk.errors import ExchangeRefused, NotAuthenticated, Unavailable, Unreachable
+from adapters.sdk.errors import ExchangeRefused, NotAuthenticated, Unreachable
 from exchange.errors import KeyUnavailable, RequestInvalid
 from exchange.server.status import TABLE
 from tests.sdk.cut_lines import (
     GOAL,
     KEPT_OUT,
-    Full,
     away,
     batch_of,
     ending,
+    one_held_back,
     open_now,
     outcomes,
-    recording,
-    refusals,
 )
 
 if TYPE_CHECKING:
@@ -79,12 +77,7 @@ def test_one_that_is_held_back_says_of_itself_what_is_known_of_it(
     exchange: FakeExchange, using: Callable[..., Any]
 ) -> None:
     """The receipt of the second was not kept; that nothing was recorded is said of the first."""
-    exchange.on("SendCommands", recording(exchange, KeyUnavailable("the key store is away")))
-    batch, found = batch_of(2)
-    with pytest.raises(OSError, match="space"):
-        using(lambda client: client.with_receipts(Full()).send_batch(batch))
-    using(lambda client: client.send_batch(batch))
-    assert refusals(found) == [(Unavailable, False), (Unavailable, True)]
+    found = one_held_back(exchange, using)
     first, second = map(refused_of, found)
     assert not first.localized.startswith(OPEN)
     assert second.localized == f"{OPEN} Over de laatste poging: {first.localized}"
